@@ -1,0 +1,6 @@
+/**
+ * Detect, lend, meter and reclaim what a machine has.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Wire the packages into a node, phase by phase.
+ *
+ * @packageDocumentation
+ */
+export {}

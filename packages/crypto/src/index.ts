@@ -1,0 +1,6 @@
+/**
+ * Sign, agree and seal with classical and post-quantum keys.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Command a node and its mesh from the terminal.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Carry authenticated streams between nodes over QUIC.
+ *
+ * @packageDocumentation
+ */
+export {}

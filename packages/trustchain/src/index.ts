@@ -1,0 +1,6 @@
+/**
+ * Issue, log, revoke and verify the certificates nodes trust, and resolve the names they certify.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  // Tests read each package's source, so they need no build.
+  ssr: { resolve: { conditions: ['@hypermesh/source', 'module', 'node'] } },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
