@@ -4,6 +4,8 @@ export default defineConfig({
   // Tests read each package's source, so they need no build.
   ssr: { resolve: { conditions: ['@hypermesh/source', 'module', 'node'] } },
   test: {
+    reporters: ['default', 'json'],
+    outputFile: { json: 'node_modules/.cache/tests.json' },
     include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts'],
     execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source'],
     testTimeout: 30_000,
