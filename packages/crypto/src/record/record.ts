@@ -11,8 +11,18 @@ export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: RecordRefusal }
 
+/**
+ * A value's type with nothing optional. To the compiler, `{ a }` and `{ a, b? }` are assignable to each other;
+ * their whole types are not. So a type cannot promise a field that its codec leaves out of the signed bytes.
+ */
+export type Whole<T> = T extends Uint8Array | string | bigint | number | boolean
+  ? T
+  : T extends readonly (infer I)[]
+    ? readonly Whole<I>[]
+    : { readonly [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
+
 /** One kind of record: one value has exactly one encoding, and no two kinds share one. */
-export interface Codec<T> {
+export interface Codec<T, W = Whole<T>> {
   readonly domain: string
   readonly version: number
   /** Longest encoding, in bytes; decoding checks it before it reads. */
@@ -20,10 +30,13 @@ export interface Codec<T> {
   /** @throws {CryptoError} `bad-value` when the value does not fit the fields or the size. */
   readonly encode: (value: T) => Uint8Array
   readonly decode: (bytes: Uint8Array) => Decoded<T>
+  /** Never there: it only ties the codec to {@link Whole}. */
+  readonly exactly?: (value: W) => W
 }
 
 /** The type of a codec's values: `type Lease = RecordOf<typeof leaseCodec>`. */
-export type RecordOf<C extends Codec<never>> = C extends Codec<infer T> ? T : never
+export type RecordOf<C extends { readonly decode: (bytes: Uint8Array) => Decoded<unknown> }> =
+  Extract<ReturnType<C['decode']>, { readonly ok: true }>['value']
 
 /** Longest domain, in bytes. */
 const DOMAIN_SIZE_MAX = 128
