@@ -3,4 +3,19 @@
  *
  * @packageDocumentation
  */
-export {}
+// merkle
+export {
+  createRoot,
+  createTree,
+  leafHash,
+  LEAVES_MAX,
+  merkleRoot,
+  PATH_MAX,
+  treeOfHashes,
+  verifyPath,
+} from './merkle/merkle.ts'
+export type { MerkleRoot, MerkleTree, Opening } from './merkle/merkle.ts'
+// end of merkle
+
+export { ConsensusError } from './errors.ts'
+export type { ConsensusErrorCode } from './errors.ts'
