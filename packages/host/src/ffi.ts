@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import type koffi from 'koffi'
 import type { Probe } from './probe.ts'
 import { available, errorText, unavailable } from './probe.ts'
@@ -6,13 +7,18 @@ import { available, errorText, unavailable } from './probe.ts'
 /** The few calls that Node has no words for. Everything native in this package is behind this one interface. */
 export interface Foreign {
   /** New shared memory (memfd), all of it allocated now; the call that failed when the system refuses. */
-  map(
-    sizeBytes: number,
-  ): { readonly address: bigint; readonly buffer: ArrayBuffer } | { readonly error: string }
+  map(sizeBytes: number): Mapped
+  /** The same, with the allocating done on another thread. */
+  mapAsync(sizeBytes: number): Promise<Mapped>
   unmap(address: bigint, sizeBytes: number): void
   /** Gives the pages back and leaves the addresses valid, reading as zeros. */
   discard(address: bigint, sizeBytes: number): void
 }
+
+/** What a mapping came to: the memory, or the call that failed. */
+export type Mapped =
+  | { readonly address: bigint; readonly buffer: ArrayBuffer }
+  | { readonly error: string }
 
 type Koffi = typeof koffi
 
@@ -20,7 +26,6 @@ type Koffi = typeof koffi
 const MFD_CLOEXEC = 1
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
-const MAP_FAILED = 2n ** 64n - 1n
 const MADV_REMOVE = 9
 
 /**
@@ -58,17 +63,34 @@ function bind(koffi: Koffi): Foreign {
   const munmap = libc.func('int munmap(void *address, size_t length)')
   const madvise = libc.func('int madvise(void *address, size_t length, int advice)')
   const close = libc.func('int close(int fd)')
-  const failed = (call: string): { error: string } => ({ error: `${call}: errno ${koffi.errno()}` })
+  const allocateLater = promisify(fallocate.async)
+  const mmapLater = promisify(mmap.async)
+  // mmap(2) answers (void *) -1 when it fails.
+  const none = BigInt.asUintN(8 * koffi.sizeof('void *'), -1n)
+  const failed = (call: string): Mapped => ({ error: `${call} failed` })
+  const create = (): number => memfdCreate('hypermesh', MFD_CLOEXEC)
+  const view = (address: bigint, sizeBytes: number): Mapped =>
+    address === none ? failed('mmap') : { address, buffer: koffi.view(address, sizeBytes) }
   return {
     map: (sizeBytes) => {
-      const fd: number = memfdCreate('hypermesh', MFD_CLOEXEC)
+      const fd = create()
       if (fd < 0) return failed('memfd_create')
       try {
         // Allocates every page or says that it cannot; a sparse file would fail later, by a signal.
         if (fallocate(fd, 0, 0, sizeBytes) !== 0) return failed('fallocate')
-        const address: bigint = mmap(null, sizeBytes, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, 0)
-        if (address === MAP_FAILED) return failed('mmap')
-        return { address, buffer: koffi.view(address, sizeBytes) }
+        return view(mmap(null, sizeBytes, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, 0), sizeBytes)
+      } finally {
+        close(fd)
+      }
+    },
+    mapAsync: async (sizeBytes) => {
+      const fd = create()
+      if (fd < 0) return failed('memfd_create')
+      try {
+        const allocated: number = await allocateLater(fd, 0, 0, sizeBytes)
+        if (allocated !== 0) return failed('fallocate')
+        const flags = MAP_SHARED_POPULATE
+        return view(await mmapLater(null, sizeBytes, PROT_READ_WRITE, flags, fd, 0), sizeBytes)
       } finally {
         close(fd)
       }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { HostError } from './errors.ts'
 import type { Foreign } from './ffi.ts'
 import { probeForeign } from './ffi.ts'
@@ -9,6 +10,8 @@ import { available, errorText, unavailable } from './probe.ts'
 export const MEMORY_RESERVE_BYTES: number = 64 * 1024 * 1024
 
 const PAGE_BYTES = 4096
+// How much is touched between two turns of the event loop: a few milliseconds' worth.
+const STEP_BYTES = 1024 * PAGE_BYTES
 
 /** Memory that is really there: every page of it has been allocated. */
 export interface MappedMemory extends Disposable {
@@ -54,6 +57,39 @@ export function mapMemory(
   sizeBytes: number,
   { foreign = hostForeign() }: MapOptions = {},
 ): MappedMemory {
+  check(sizeBytes)
+  if (foreign.available) {
+    const mapped = foreign.value.map(sizeBytes)
+    if ('buffer' in mapped) return own(mapped, sizeBytes, foreign.value)
+  }
+  const bytes = allocate(sizeBytes)
+  touch(bytes, 0, sizeBytes)
+  return ownBuffer(bytes)
+}
+
+/**
+ * The same as {@link mapMemory}, without keeping the thread from its other work meanwhile.
+ *
+ * @throws {HostError} As `mapMemory` does.
+ */
+export async function mapMemoryAsync(
+  sizeBytes: number,
+  { foreign = hostForeign() }: MapOptions = {},
+): Promise<MappedMemory> {
+  check(sizeBytes)
+  if (foreign.available) {
+    const mapped = await foreign.value.mapAsync(sizeBytes)
+    if ('buffer' in mapped) return own(mapped, sizeBytes, foreign.value)
+  }
+  const bytes = allocate(sizeBytes)
+  for (let offset = 0; offset < sizeBytes; offset += STEP_BYTES) {
+    touch(bytes, offset, Math.min(sizeBytes, offset + STEP_BYTES))
+    await turn()
+  }
+  return ownBuffer(bytes)
+}
+
+function check(sizeBytes: number): void {
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0) {
     throw new HostError('invalid-argument', `cannot map ${sizeBytes} bytes`)
   }
@@ -65,8 +101,6 @@ export function mapMemory(
       `${sizeBytes} bytes asked for, ${memory.value.availableBytes} available`,
     )
   }
-  if (!foreign.available) return takeBuffer(sizeBytes)
-  return mapForeign(sizeBytes, foreign.value) ?? takeBuffer(sizeBytes)
 }
 
 let found: Probe<Foreign> | undefined
@@ -77,39 +111,45 @@ function hostForeign(): Probe<Foreign> {
   return found
 }
 
-function mapForeign(sizeBytes: number, foreign: Foreign): MappedMemory | undefined {
-  const mapped = foreign.map(sizeBytes)
-  if ('error' in mapped) return undefined
-  const { address, buffer } = mapped
-  const bytes = new Uint8Array(buffer)
+// Runs when nothing, a system call in flight included, holds a given-back buffer any more.
+const forgotten = new FinalizationRegistry<Given>(({ foreign, address, sizeBytes }) => {
+  foreign.unmap(address, sizeBytes)
+})
+
+interface Given {
+  readonly foreign: Foreign
+  readonly address: bigint
+  readonly sizeBytes: number
+}
+
+function own(
+  { address, buffer }: { readonly address: bigint; readonly buffer: ArrayBuffer },
+  sizeBytes: number,
+  foreign: Foreign,
+): MappedMemory {
   let isMapped = true
   return {
-    bytes,
+    bytes: new Uint8Array(buffer),
     backing: 'memfd',
     sizeBytes,
     [Symbol.dispose]: () => {
       if (!isMapped) return
       isMapped = false
-      if (buffer.detached) {
-        // Moved away by the caller: someone may still read there, so the addresses must stay good.
-        foreign.discard(address, sizeBytes)
-        return
-      }
+      foreign.discard(address, sizeBytes)
+      // Moved away by the caller: someone may still read there, so the addresses stay good for ever.
+      if (buffer.detached) return
       // Detaches every view. What it returns still points at the mapping and is dropped here, unseen.
       buffer.transfer()
-      foreign.unmap(address, sizeBytes)
+      forgotten.register(buffer, { foreign, address, sizeBytes })
     },
   }
 }
 
-function takeBuffer(sizeBytes: number): MappedMemory {
-  const bytes = allocate(sizeBytes)
-  // The system gives zeroed pages only when they are first written to.
-  for (let offset = 0; offset < sizeBytes; offset += PAGE_BYTES) bytes[offset] = 0
+function ownBuffer(bytes: Uint8Array<ArrayBuffer>): MappedMemory {
   return {
     bytes,
     backing: 'buffer',
-    sizeBytes,
+    sizeBytes: bytes.length,
     [Symbol.dispose]: () => {
       if (!bytes.buffer.detached) bytes.buffer.transfer(0)
     },
@@ -124,4 +164,9 @@ function allocate(sizeBytes: number): Uint8Array<ArrayBuffer> {
       cause: error,
     })
   }
+}
+
+// The system gives zeroed pages only when they are first written to.
+function touch(bytes: Uint8Array, from: number, to: number): void {
+  for (let offset = from; offset < to; offset += PAGE_BYTES) bytes[offset] = 0
 }
