@@ -17,5 +17,31 @@ export {
 export type { MerkleRoot, MerkleTree, Opening } from './merkle/merkle.ts'
 // end of merkle
 
+// core
+export { ANCESTORS_MAX, KEY_SIZE_MAX, OPERATION_SIZE_MAX, VALUE_SIZE_MAX } from './application.ts'
+export type { Application, BlockContext, StateView, Verdict, Write } from './application.ts'
+export { certificateField, statementBytes, verifyCertificate } from './certificate.ts'
+export type { Certificate, Signature, Statement, VoteKind } from './certificate.ts'
+export type { Clock } from './clock.ts'
+export { HEADER_SIZE_MAX, headerCodec, headerField, headerHash } from './header.ts'
+export type { Header } from './header.ts'
+export {
+  DESCENDANTS_MAX,
+  finalizedCodec,
+  FINALIZED_SIZE_MAX,
+  verifyFinalized,
+  verifyOperation,
+} from './light/light.ts'
+export type { Finalized, Place } from './light/light.ts'
+export { MESSAGE_SIZE_MAX } from './network.ts'
+export type { Network } from './network.ts'
+export { emptyState, statePathCodec, statePathField, verifyStatePath } from './state/state.ts'
+export type { State, StateLeaf, StatePath } from './state/state.ts'
+export { RECORD_SIZE_MAX } from './storage.ts'
+export type { Storage } from './storage.ts'
+export { faultsOf, quorumOf, stakeCodec, stakeLeaf, stakeRoot, VALIDATORS_MAX } from './validator.ts'
+export type { StakeLeaf, Validator } from './validator.ts'
+// end of core
+
 export { ConsensusError } from './errors.ts'
 export type { ConsensusErrorCode } from './errors.ts'
