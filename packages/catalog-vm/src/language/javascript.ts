@@ -1,0 +1,109 @@
+import { dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { concat } from '@hypermesh/crypto'
+import { run } from '@hypermesh/host'
+import type { Program } from '../job.ts'
+import { RUNTIME_FOLDER } from '../sandbox/view.ts'
+import type { Runtime } from './runtime.ts'
+import { length32 } from './runtime.ts'
+
+// From source this file ends in .ts and the harness in .mts; from dist in .js and .mjs.
+const SUFFIX = extname(import.meta.url) === '.ts' ? '.mts' : '.mjs'
+
+/** The folder on this host whose scripts run inside. */
+export const HARNESS_FOLDER: string = dirname(
+  fileURLToPath(new URL('../harness/realm.mts', import.meta.url)),
+)
+
+/** Of JavaScript, inside and outside: time is that of the mesh, not of the host's place. */
+export const JAVASCRIPT_ENVIRONMENT: Readonly<Record<string, string>> = { PWD: '/tmp', TZ: 'UTC' }
+
+export function harness(name: 'context' | 'isolate' | 'findings', folder: string): string {
+  return join(folder, name + SUFFIX)
+}
+
+/** Memory of Node before a program runs. */
+export interface Idle {
+  /** Mapped to be written on. */
+  readonly dataBytes: number
+  /** Of that, what is really there. */
+  readonly heldBytes: number
+}
+
+const INSIDE = { node: `${RUNTIME_FOLDER}/node`, harness: `${RUNTIME_FOLDER}/harness` }
+
+/** One helper thread: more would each take a stack from the program's memory. */
+export const NODE_FLAGS: readonly string[] = ['--v8-pool-size=1']
+
+/** The Node this process runs on, given a bare realm to run programs in. */
+export async function openJavaScript(): Promise<Runtime> {
+  const idle = await idleOf([...NODE_FLAGS, harness('context', HARNESS_FOLDER), 'idle'])
+  return {
+    language: 'javascript',
+    name: `node ${process.versions.node}`,
+    binds: [
+      { source: process.execPath, target: INSIDE.node },
+      { source: HARNESS_FOLDER, target: INSIDE.harness },
+    ],
+    environment: JAVASCRIPT_ENVIRONMENT,
+    command: (memoryBytes) => [
+      INSIDE.node,
+      ...NODE_FLAGS,
+      `--max-old-space-size=${heapMiB(memoryBytes, idle)}`,
+      '--permission',
+      `--allow-fs-read=${INSIDE.harness}`,
+      harness('context', INSIDE.harness),
+    ],
+    memory: (memoryBytes) => dataLimit(memoryBytes, idle),
+    stdin: javaScriptFrame,
+  }
+}
+
+/** The command that looks around inside. */
+export function findingsCommand(hostFile: string, port: number): readonly string[] {
+  return [INSIDE.node, ...NODE_FLAGS, harness('findings', INSIDE.harness), hostFile, String(port)]
+}
+
+export function javaScriptFrame({ source }: Program, input: Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(source)
+  return concat(length32(text.length), length32(input.length), text, input)
+}
+
+// V8 maps half a GiB for code it may never write, and every thread a stack: RLIMIT_DATA counts both. So the limit is
+// what is asked, with what an idle Node has mapped in place of what it holds.
+export function dataLimit(
+  memoryBytes: number,
+  idle: Idle | undefined,
+): { readonly kind: 'data'; readonly bytes: number } | undefined {
+  if (idle === undefined) return undefined
+  return { kind: 'data', bytes: memoryBytes - idle.heldBytes + idle.dataBytes }
+}
+
+// Where nothing can be measured: what an idle Node holds on x86-64, rounded up.
+const IDLE_BYTES = 32 * 2 ** 20
+const HEAP_MIB_MIN = 8
+
+export function heapMiB(memoryBytes: number, idle: Idle | undefined): number {
+  const left = memoryBytes - (idle?.heldBytes ?? IDLE_BYTES)
+  return Math.max(HEAP_MIB_MIN, Math.floor(left / 2 ** 20))
+}
+
+/** Starts a harness on the host, with no program, and asks what it holds; undefined without proc(5). */
+export async function idleOf(args: readonly string[]): Promise<Idle | undefined> {
+  const finished = await run({
+    argv: [process.execPath, ...args],
+    env: JAVASCRIPT_ENVIRONMENT,
+    cwd: '/',
+    outputMax: 1024,
+    errorMax: 65_536,
+    timeoutMs: 10_000,
+  })
+  try {
+    const idle = JSON.parse(new TextDecoder().decode(finished.stdout)) as Idle
+    return Number.isSafeInteger(idle.dataBytes) && Number.isSafeInteger(idle.heldBytes)
+      ? idle
+      : undefined
+  } catch {
+    return undefined
+  }
+}
