@@ -17,6 +17,84 @@ export {
 export type { MerkleRoot, MerkleTree, Opening } from './merkle/merkle.ts'
 // end of merkle
 
+// proofs
+export {
+  attestationCodec,
+  audit,
+  AUDIT_REQUEST_SIZE_MAX,
+  auditRequestCodec,
+  beacon,
+  CHALLENGE_WINDOW,
+  CLAIM_DELAY_MAX,
+  claimBytes,
+  commitmentCodec,
+  commitmentKey,
+  createProver,
+  createSpace,
+  defaultPolicy,
+  draw,
+  drawAuditors,
+  openSpace,
+  performWork,
+  PROOF_SIZE_MAX,
+  proofCodec,
+  recordCommitment,
+  recordedCodec,
+  SEAL_DRAWS,
+  SEED_AGE_MAX,
+  signCommitment,
+  SPACE_DRAWS,
+  SPACE_LEAF_SIZE,
+  spaceChallenge,
+  stakePath,
+  SUBJECT_SIZE_MAX,
+  unitOutput,
+  verifyAnchor,
+  verifyDeep,
+  verifyInline,
+  verifySpace,
+  WORK_DRAWS,
+  workChallenge,
+} from './proofs/proofs.ts'
+export type {
+  Anchor,
+  Attestation,
+  AuditRequest,
+  Checked,
+  Commitment,
+  CommitmentFault,
+  CommitmentRefusal,
+  ConsensusProof,
+  Output,
+  Pause,
+  ProofGround,
+  ProofPolicy,
+  ProofQuestion,
+  ProofRefusal,
+  ProofTerms,
+  ProofVerdict,
+  Prover,
+  ProverOptions,
+  RecordedAt,
+  RecordedCommitment,
+  SignedCommitment,
+  Space,
+  SpaceChallenge,
+  SpaceCommitment,
+  SpaceOptions,
+  SpaceProof,
+  SpaceRefusal,
+  SpaceSource,
+  StakeProof,
+  TimeFault,
+  TimeProof,
+  Work,
+  WorkCommitment,
+  WorkFault,
+  WorkProof,
+} from './proofs/proofs.ts'
+// end of proofs
+
 // core
 export { ANCESTORS_MAX, KEY_SIZE_MAX, OPERATION_SIZE_MAX, VALUE_SIZE_MAX } from './application.ts'
 export type { Application, BlockContext, StateView, Verdict, Write } from './application.ts'
@@ -39,7 +117,14 @@ export { emptyState, statePathCodec, statePathField, verifyStatePath } from './s
 export type { State, StateLeaf, StatePath } from './state/state.ts'
 export { RECORD_SIZE_MAX } from './storage.ts'
 export type { Storage } from './storage.ts'
-export { faultsOf, quorumOf, stakeCodec, stakeLeaf, stakeRoot, VALIDATORS_MAX } from './validator.ts'
+export {
+  faultsOf,
+  quorumOf,
+  stakeCodec,
+  stakeLeaf,
+  stakeRoot,
+  VALIDATORS_MAX,
+} from './validator.ts'
 export type { StakeLeaf, Validator } from './validator.ts'
 // end of core
 

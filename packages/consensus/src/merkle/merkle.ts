@@ -30,6 +30,12 @@ export interface MerkleTree {
    * @throws {ConsensusError} `out-of-range` when there is no leaf `index`.
    */
   path(index: number): readonly Uint8Array[]
+  /**
+   * The {@link leafHash} of a leaf.
+   *
+   * @throws {ConsensusError} `out-of-range` when there is no leaf `index`.
+   */
+  leaf(index: number): Uint8Array
 }
 
 /** A root that grows leaf by leaf and keeps one hash a level: for files larger than memory. */
@@ -117,13 +123,20 @@ export function treeOfHashes(hashes: Uint8Array): MerkleTree {
     levels.push(top)
     top = levelAbove(top)
   }
+  const check = (index: number): void => {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= leaves) {
+      throw new ConsensusError('out-of-range', `leaf ${index} of ${leaves}`)
+    }
+  }
   return {
     root: leaves === 0 ? sha256() : top.slice(),
     leaves,
+    leaf(index) {
+      check(index)
+      return hashAt(hashes, index).slice()
+    },
     path(index) {
-      if (!Number.isSafeInteger(index) || index < 0 || index >= leaves) {
-        throw new ConsensusError('out-of-range', `leaf ${index} of ${leaves}`)
-      }
+      check(index)
       let position = index
       const path: Uint8Array[] = []
       for (const level of levels) {
