@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 import { settledWithin, withDeadline, withSignal } from './deadline.ts'
 import { StoqError } from './errors.ts'
 import { checkCredential } from './greeting.ts'
-import type { Admitted, Speaker } from './greeting.ts'
+import type { Admitted, Speaker, TurnedAway } from './greeting.ts'
 import type { Refusal } from './hello.ts'
 import { defaultLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
@@ -246,6 +246,12 @@ class CarrierEndpoint implements Endpoint, House {
     return undefined
   }
 
+  onTurnedAway({ ours, refusal }: TurnedAway): void {
+    if (!ours) return
+    if (refusal.code === 'malformed') this.#counts.malformed++
+    else this.#counts.refused++
+  }
+
   onMalformed(): void {
     this.#counts.malformed++
   }
@@ -277,8 +283,6 @@ class CarrierEndpoint implements Endpoint, House {
       const greeting = await link.greet()
       if (greeting.ok) return link
       const { ours, refusal } = greeting
-      if (ours && refusal.code === 'malformed') this.#counts.malformed++
-      else if (ours) this.#counts.refused++
       const whom = ours ? 'this node refused the peer' : 'the peer refused this node'
       throw new StoqError('refused', `${whom}: ${refusal.code}, ${refusal.reason}`, { refusal })
     } finally {

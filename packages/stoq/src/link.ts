@@ -10,7 +10,7 @@ import { encodeFrame, frameType } from './frame.ts'
 import { Frames } from './frames.ts'
 import { gather } from './gather.ts'
 import { answer, introduce } from './greeting.ts'
-import type { Admitted, Greeting, Speaker } from './greeting.ts'
+import type { Admitted, Greeting, Speaker, TurnedAway } from './greeting.ts'
 import type { Refusal } from './hello.ts'
 import { BODY_SIZE_MAX } from './limits.ts'
 import type { Limits } from './limits.ts'
@@ -29,6 +29,7 @@ export interface House {
   screen(link: Link, instance: Uint8Array): Promise<Refusal | undefined>
   /** Takes the link in, or says why not. */
   adopt(link: Link, admitted: Admitted): Refusal | undefined
+  onTurnedAway(turned: TurnedAway): void
   onMalformed(): void
   onHandlerError(error: unknown, protocol: string): void
 }
@@ -79,7 +80,7 @@ export class Link implements Connection {
     }
     try {
       const greeting = await withDeadline(this.#greet(), this.#house.limits.handshakeMs, expire)
-      if (!greeting.ok) await this.#turnAway(greeting.ours)
+      if (!greeting.ok) await this.#turnAway(greeting)
       return greeting
     } catch (error) {
       this.#wire.abort()
@@ -189,9 +190,10 @@ export class Link implements Connection {
   }
 
   // The one who turned the other away waits for it to have heard the reason.
-  async #turnAway(isOurs: boolean): Promise<void> {
+  async #turnAway(turned: TurnedAway): Promise<void> {
     this.#stage = 'closing'
-    if (isOurs) await settledWithin(this.#wire.closed, FAREWELL_MS)
+    this.#house.onTurnedAway(turned)
+    if (turned.ours) await settledWithin(this.#wire.closed, FAREWELL_MS)
     this.#wire.abort()
   }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 
 import type { Carrier, Lane, OpenCarrier, Wire } from './carrier.ts'
+import { settledWithin } from './deadline.ts'
 import { StoqError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { loadBinding } from './native.ts'
@@ -19,6 +20,12 @@ const SOCKET_BUFFER_SIZE = 4_194_304
 
 /** Signs of life within one idle time: one lost packet must not end a connection. */
 const KEEPALIVES_PER_IDLE = 4
+
+/**
+ * The binding waits until every connection has drained, three probe timeouts: usually 80 ms, but seconds after a
+ * handshake that was broken off. RFC 9000 section 10.2. The port is free when it is done.
+ */
+const DRAIN_MS = 500
 
 /**
  * QUIC (RFC 9000) with TLS 1.3 and the libp2p certificate, which carries the Ed25519 key. The key agreement of this
@@ -115,7 +122,7 @@ class QuicCarrier implements Carrier {
     this.#isClosed = true
     for (const client of this.#clients) client.abort()
     this.#clients.clear()
-    await this.#server.abort()
+    await settledWithin(this.#server.abort(), DRAIN_MS)
   }
 }
 
