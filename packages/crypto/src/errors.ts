@@ -5,6 +5,20 @@ export type CryptoErrorCode =
   | 'unknown-scheme'
   | 'bad-schema'
   | 'bad-value'
+  | 'bad-key'
+  | 'busy'
+  | 'closed'
+  | 'worker-failed'
+  | 'spent'
+  | 'too-long'
+  | 'damaged-stream'
+  | 'identity-exists'
+  | 'identity-missing'
+  | 'identity-damaged'
+  | 'identity-permissions'
+  | 'identity-unreadable'
+  | 'identity-unwritable'
+  | 'wrong-passphrase'
 
 /** The caller's mistake or a broken world. What a peer sent wrong is a result instead. */
 export class CryptoError extends Error {

@@ -16,6 +16,7 @@ export const systemRandom: Random = {
 /** `length` bytes drawn from `random`. */
 export function draw(random: Random, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
+  // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- The port's fill, not an array's.
   random.fill(bytes)
   return bytes
 }

@@ -171,6 +171,7 @@ function map<F extends Fields>(fields: F): Field<ValueOf<F>> {
         throw new Refused('missing-key')
       }
     }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Every field was read by its own kind.
     return record as ValueOf<F>
   }
   return { write, read }
@@ -197,7 +198,9 @@ function choice<C extends Choices>(choices: C): Field<ChoiceOf<C>> {
       const type = key(reader)
       const variant = variants.get(type)
       if (!variant) throw new Refused('unknown-key')
-      return { type, ...within(reader, type, () => variant.read(reader)) } as ChoiceOf<C>
+      const fields = within(reader, type, () => variant.read(reader))
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The variant of this type was read.
+      return { type, ...fields } as ChoiceOf<C>
     },
   }
 }

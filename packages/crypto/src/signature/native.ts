@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, hash, sign, verify as verifyNow } from 'node:crypto'
-import type { KeyObject, PublicKeyInput } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 
 import { concat, equal, fromHex } from '../bytes.ts'
+import { derInput } from '../der.ts'
 import { CryptoError } from '../errors.ts'
 import { draw, systemRandom } from '../random.ts'
 
@@ -23,26 +24,28 @@ export const SEED_SIZE = 32
 
 // Raw keys are wrapped in the DER that RFC 8410 and RFC 9881 give them: SPKI for the public one, PKCS #8
 // for the seed ([0] for ML-DSA: the seed-only form), so the import needs no parser of ours.
-const SHAPES: Record<NativeScheme, Shape> = {
-  ed25519: {
-    publicSize: 32,
-    signatureSize: 64,
-    publicHeader: fromHex('302a300506032b6570032100'),
-    seedHeader: fromHex('302e020100300506032b657004220420'),
-  },
-  'ml-dsa-65': {
-    publicSize: 1952,
-    signatureSize: 3309,
-    publicHeader: fromHex('308207b2300b0609608648016503040312038207a100'),
-    seedHeader: fromHex('3034020100300b060960864801650304031204228020'),
-  },
-  'ml-dsa-87': {
-    publicSize: 2592,
-    signatureSize: 4627,
-    publicHeader: fromHex('30820a32300b060960864801650304031303820a2100'),
-    seedHeader: fromHex('3034020100300b060960864801650304031304228020'),
-  },
-}
+const SHAPES: ReadonlyMap<string, Shape> = new Map(
+  Object.entries<Shape>({
+    ed25519: {
+      publicSize: 32,
+      signatureSize: 64,
+      publicHeader: fromHex('302a300506032b6570032100'),
+      seedHeader: fromHex('302e020100300506032b657004220420'),
+    },
+    'ml-dsa-65': {
+      publicSize: 1952,
+      signatureSize: 3309,
+      publicHeader: fromHex('308207b2300b0609608648016503040312038207a100'),
+      seedHeader: fromHex('3034020100300b060960864801650304031204228020'),
+    },
+    'ml-dsa-87': {
+      publicSize: 2592,
+      signatureSize: 4627,
+      publicHeader: fromHex('30820a32300b060960864801650304031303820a2100'),
+      seedHeader: fromHex('3034020100300b060960864801650304031304228020'),
+    },
+  }),
+)
 
 interface Shape {
   readonly publicSize: number
@@ -103,7 +106,7 @@ export function verify(
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const shape = SHAPES[scheme] as Shape | undefined
+  const shape = SHAPES.get(scheme)
   if (!shape) return false
   if (publicKey.length !== shape.publicSize || signature.length !== shape.signatureSize)
     return false
@@ -138,10 +141,8 @@ function imported(
     return undefined
   }
   if (ready.size >= READY_KEYS_MAX) {
-    for (const oldest of ready.keys()) {
-      ready.delete(oldest)
-      break
-    }
+    const [oldest = ''] = ready.keys()
+    ready.delete(oldest)
   }
   ready.set(name, key)
   return key
@@ -166,13 +167,7 @@ function isSmallOrder(publicKey: Uint8Array): boolean {
 }
 
 function shapeOf(scheme: NativeScheme): Shape {
-  const shape = SHAPES[scheme] as Shape | undefined
-  if (!shape)
-    throw new CryptoError('unknown-scheme', `no native signature scheme ${String(scheme)}`)
+  const shape = SHAPES.get(scheme)
+  if (!shape) throw new CryptoError('unknown-scheme', `no native signature scheme ${scheme}`)
   return shape
-}
-
-// The typings ask for a Buffer; the function takes any view.
-function derInput(der: Uint8Array): PublicKeyInput['key'] {
-  return der as PublicKeyInput['key']
 }
