@@ -22,6 +22,16 @@ export type { AddressKind, AssetOrigin, MeshAddress, NodeKeys } from './address.
 export { attach } from './attach.ts'
 export type { Attached, AttachOptions } from './attach.ts'
 export {
+  BINDING_SIZE_MAX,
+  bindingCodec,
+  BINDINGS_MAX,
+  createBindings,
+  signBinding,
+  verifyBinding,
+  verifyEquivocation,
+} from './binding.ts'
+export type { Accepted, Binding, BindingRefusalCode, Bindings, Equivocation } from './binding.ts'
+export {
   capabilityCodec,
   CAPABILITY_SIZE_MAX,
   grant,
