@@ -75,7 +75,7 @@ function groupFor({ limits }: Task, rights: CgroupRights): Cgroup | undefined {
 const SIGABRT = 134
 const SIGXCPU = 152
 
-const OUT_OF_MEMORY = /out of memory|allocation failed|MemoryError|bad_alloc/i
+const OUT_OF_MEMORY = /out[ -]of[ -]memory|allocation failed|bad_alloc/i
 
 function judge(finished: Finished, task: Task, oomKills: number): Refused | undefined {
   const { ended, signal } = finished

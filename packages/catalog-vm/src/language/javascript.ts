@@ -52,6 +52,8 @@ export async function openJavaScript(): Promise<Runtime> {
       `--max-old-space-size=${heapMiB(memoryBytes, idle)}`,
       '--permission',
       `--allow-fs-read=${INSIDE.harness}`,
+      // Of the harness's realm; the program's own has eval. An import() gives a promise of the harness's realm.
+      '--disallow-code-generation-from-strings',
       harness('context', INSIDE.harness),
     ],
     memory: (memoryBytes) => dataLimit(memoryBytes, idle),
