@@ -139,7 +139,7 @@ test('up to four wrong characters are noticed', () => {
   })
   fc.assert(
     fc.property(anyAddress, places, (address, changes) => {
-      const letters = [...formatChecked(address)]
+      const letters = formatChecked(address).split('')
       for (const [place, by] of changes) {
         const letter = alphabet.indexOf(letters[3 + place]!)
         letters[3 + place] = alphabet[(letter + by) % 32]!

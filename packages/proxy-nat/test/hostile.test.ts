@@ -82,10 +82,11 @@ describe('the owner’s node against its holders', () => {
   })
 
   test('a holder who does not take his replies is not read from', async () => {
-    const { table, trust, permit } = createWorld({ size: OPERATION_SIZE_MAX })
+    const world = createWorld({ size: OPERATION_SIZE_MAX })
+    const { table, trust } = world
     let asked = 0
     let held = 0
-    const requests = [encodeFrame('request', { ...fields, operation: 'attach' }, permit())]
+    const requests = [encodeFrame('request', { ...fields, operation: 'attach' }, world.permit())]
     const read = { operation: 'read', handle: 1, generation: 2_097_152 } as const
     const stream: ByteStream = {
       // As many requests as anyone reads, each for a whole MiB.

@@ -156,8 +156,14 @@ test('a holder is sent after an asset that moved', async () => {
 test('a part of a capability opens for whom it was handed to', async () => {
   const world = createWorld()
   const capability = narrow({
-    ...{ capability: world.permit(), holder, audience: stranger.publicKey },
-    ...{ rights: ['attach', 'read'], offset: 8, length: 8, notBefore: 1000n, notAfter: 2000n },
+    capability: world.permit(),
+    holder,
+    audience: stranger.publicKey,
+    rights: ['attach', 'read'],
+    offset: 8,
+    length: 8,
+    notBefore: 1000n,
+    notAfter: 2000n,
   })
   const pointer = { address: asset, region: 0, offset: 8, length: 8 }
   const links = world.mesh.of(stranger.publicKey)
@@ -185,8 +191,14 @@ test('the other node says what an attachment is and did', async () => {
   expect(await region.stat()).toEqual({
     ok: true,
     stat: {
-      ...{ offset: 0, length: 4096, rights: 7, notAfter: 61_000n },
-      ...{ reads: 1, writes: 1, bytesRead: 3, bytesWritten: 5 },
+      offset: 0,
+      length: 4096,
+      rights: 7,
+      notAfter: 61_000n,
+      reads: 1,
+      writes: 1,
+      bytesRead: 3,
+      bytesWritten: 5,
     },
   })
 })

@@ -19,11 +19,12 @@ afterAll(() => server.close())
 
 async function socketPair(): Promise<readonly [ByteStream, ByteStream]> {
   if (!server.listening) await once(server, 'listening')
-  const accepted = once(server, 'connection')
+  const accepted = Promise.withResolvers<Socket>()
+  server.once('connection', accepted.resolve)
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   const near = connect({ port: address.port, host: '::1', allowHalfOpen: true })
-  const [far] = (await accepted) as [Socket]
+  const far = await accepted.promise
   return [overSocket(near), overSocket(far)]
 }
 
@@ -57,7 +58,9 @@ describe('simulated regions', () =>
   regionsTests(test, async () => {
     const regions = simulatedRegions()
     return {
-      ...{ regions, asset, region: 0 },
+      regions,
+      asset,
+      region: 0,
       lend: async () => regions.lend(asset, 0, new Uint8Array(16)),
       reclaim: async () => regions.reclaim(asset, 0),
     }
@@ -76,7 +79,8 @@ describe('trust that knows places by their bindings', () =>
     const bindings = createBindings(trust)
     bindings.accept(signBinding({ owner, falcon1024, assetId, node, epoch: 1n, notAfter: 99n }))
     return {
-      ...{ trust: { ...trust, owner: bindings.owner }, asset },
+      trust: { ...trust, owner: bindings.owner },
+      asset,
       revoke: async (grant) => trust.revoke(grant),
     }
   }))
@@ -85,8 +89,11 @@ test('memory is read and written over a real socket', async () => {
   const world = createWorld({ size: 3_000_000 })
   const [near, far] = await socketPair()
   const served = serveMemory({
-    ...{ self: node, table: world.table, trust: world.trust },
-    ...{ stream: far, peer: holder.publicKey },
+    self: node,
+    table: world.table,
+    trust: world.trust,
+    stream: far,
+    peer: holder.publicKey,
   })
   const region = await world.region({ links: { open: async () => near } })
   const sent = Uint8Array.from({ length: 3_000_000 }, (_, at) => at % 251)

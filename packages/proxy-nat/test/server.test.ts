@@ -214,8 +214,14 @@ describe('an operation', () => {
     const world = createWorld()
     const root = world.permit()
     const capability = narrow({
-      ...{ capability: root, holder, audience: stranger.publicKey, rights: ['attach', 'read'] },
-      ...{ offset: 0, length: 8, notBefore: 1000n, notAfter: 2000n },
+      capability: root,
+      holder,
+      audience: stranger.publicKey,
+      rights: ['attach', 'read'],
+      offset: 0,
+      length: 8,
+      notBefore: 1000n,
+      notAfter: 2000n,
     })
     const raw = world.serve(stranger.publicKey)
     const attached = await raw.attach(capability)
@@ -265,7 +271,11 @@ test('a reply is a copy: memory that changes while the transport holds it does n
   const incoming = [
     encodeFrame('request', { ...fields, operation: 'attach' }, world.permit()),
     encodeFrame('request', {
-      ...{ ...fields, operation: 'read', handle: 1, generation: 2_097_152, length: 4096 },
+      ...fields,
+      operation: 'read',
+      handle: 1,
+      generation: 2_097_152,
+      length: 4096,
     }),
   ]
   // A transport that keeps what it is given, and sends it when it likes.
@@ -288,9 +298,17 @@ test('a capability names its region, so one for another asset of the same owner 
   const other = assetAddress(node, assetId)
   world.trust.own(other, { node, key: owner.publicKey })
   const capability = grant({
-    ...{ owner, falcon1024: new Uint8Array(1793).fill(1), assetId, region: 0, generation: 0 },
-    ...{ audience: holder.publicKey, rights: ['attach', 'read'], offset: 0, length: 1 },
-    ...{ notBefore: 0n, notAfter: 9999n },
+    owner,
+    falcon1024: new Uint8Array(1793).fill(1),
+    assetId,
+    region: 0,
+    generation: 0,
+    audience: holder.publicKey,
+    rights: ['attach', 'read'],
+    offset: 0,
+    length: 1,
+    notBefore: 0n,
+    notAfter: 9999n,
   })
   expect((await world.serve().attach(capability)).status).toBe('not-the-owner')
   expect((await world.serve().attach(world.permit({ assetId }))).status).toBe('unknown-region')

@@ -72,17 +72,31 @@ export function createWorld({
     serveMemory({ self: node, table, trust, stream: far, peer }),
   )
   const world: World = {
-    ...{ memory, regions, table, trust, mesh },
+    memory,
+    regions,
+    table,
+    trust,
+    mesh,
     permit: (terms) =>
       grant({
-        ...{ owner, falcon1024, assetId, region: 0, audience: holder.publicKey },
-        ...{ rights: ['attach', 'read', 'write'], offset: 0, length: size },
-        ...{ notBefore: 1000n, notAfter: 61_000n, generation: table.generation(asset, 0) ?? 0 },
+        owner,
+        falcon1024,
+        assetId,
+        region: 0,
+        audience: holder.publicKey,
+        rights: ['attach', 'read', 'write'],
+        offset: 0,
+        length: size,
+        notBefore: 1000n,
+        notAfter: 61_000n,
+        generation: table.generation(asset, 0) ?? 0,
         ...terms,
       }),
     attach: async (options) =>
       attach({
-        ...{ links: mesh.of(holder.publicKey), trust, holder },
+        links: mesh.of(holder.publicKey),
+        trust,
+        holder,
         capability: options?.capability ?? world.permit(),
         pointer: { address: asset, region: 0, offset: 0, length: size },
         ...options,
@@ -119,7 +133,10 @@ export function createWorld({
         return header
       }
       return {
-        ...{ served, reply, ask, attach: open },
+        served,
+        reply,
+        ask,
+        attach: open,
         write: async (bytes) => near.write(bytes),
         end: async () => near.end(),
         reset: () => near.reset(),
