@@ -29,10 +29,10 @@ export function encodeReset(stream: { readonly mine: boolean; readonly id: numbe
 /** Undefined when a control lane does not say such things. */
 export function decodeControl({ type, payload }: Frame): Control | undefined {
   if (type === frameType.close) {
-    const reason = REASONS[payload[0] ?? REASONS.length]
+    const reason = payload.length === 1 ? REASONS[payload[0] ?? REASONS.length] : undefined
     return reason && { type: 'close', reason }
   }
-  if (type !== frameType.reset) return undefined
+  if (type !== frameType.reset || payload.length !== 5) return undefined
   const [opener] = payload
   if (opener !== 0 && opener !== 1) return undefined
   const id = new DataView(payload.buffer, payload.byteOffset).getUint32(1)

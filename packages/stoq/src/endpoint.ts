@@ -233,10 +233,10 @@ class CarrierEndpoint implements Endpoint, House {
     const refusal = this.#refusal(link, admitted.instance)
     if (refusal) return refusal
     const id = toHex(link.key)
-    void this.#links.get(id)?.close('replaced')
+    const rival = this.#links.get(id)
     this.#links.set(id, link)
+    void rival?.close('replaced')
     this.#counts.admitted++
-    void link.closed.then(() => this.#links.get(id) === link && this.#links.delete(id))
     const dial = this.#dials.get(id)
     this.#dials.delete(id)
     dial?.link.resolve(link)
@@ -244,6 +244,11 @@ class CarrierEndpoint implements Endpoint, House {
     if (link.role === 'acceptor') dial?.cancel.abort()
     for (const listener of this.#listeners) queueMicrotask(() => listener(link))
     return undefined
+  }
+
+  release(link: Link): void {
+    const id = toHex(link.key)
+    if (this.#links.get(id) === link) this.#links.delete(id)
   }
 
   onTurnedAway({ ours, refusal }: TurnedAway): void {

@@ -1,4 +1,4 @@
-import { concat } from '@hypermesh/crypto'
+import { concat, equal } from '@hypermesh/crypto'
 
 import type { Lane, Wire } from './carrier.ts'
 import { decodeControl, encodeClose, encodeReset } from './control.ts'
@@ -29,6 +29,8 @@ export interface House {
   screen(link: Link, instance: Uint8Array): Promise<Refusal | undefined>
   /** Takes the link in, or says why not. */
   adopt(link: Link, admitted: Admitted): Refusal | undefined
+  /** The link is going: nobody is given it from here on. */
+  release(link: Link): void
   onTurnedAway(turned: TurnedAway): void
   onMalformed(): void
   onHandlerError(error: unknown, protocol: string): void
@@ -127,8 +129,9 @@ export class Link implements Connection {
     const { limits, speaker } = this.#house
     const work = async (): Promise<Greeting> => {
       const lane = await this.#wire.open()
-      const settle = (admitted: Admitted): undefined => void (this.#name = admitted.name)
+      const settle = (admitted: Admitted): Refusal | undefined => this.#rename(admitted)
       const greeting = await introduce(new Frames(lane), speaker, this.key, settle)
+      if (!greeting.ok) this.#house.onTurnedAway(greeting)
       release(lane, greeting.ok)
       return greeting
     }
@@ -145,6 +148,7 @@ export class Link implements Connection {
     const wasOpen = this.#stage === 'open'
     this.#stage = 'closing'
     this.closeReason = reason
+    this.#house.release(this)
     if (wasOpen) {
       this.#control?.send(frameType.close, encodeClose(reason)).catch(() => undefined)
       await settledWithin(this.#wire.closed, FAREWELL_MS)
@@ -189,6 +193,14 @@ export class Link implements Connection {
     return undefined
   }
 
+  #rename({ name, instance }: Admitted): Refusal | undefined {
+    if (!equal(instance, this.instance)) {
+      return { code: 'malformed', reason: 'another start of the node on the same connection' }
+    }
+    this.#name = name
+    return undefined
+  }
+
   // The one who turned the other away waits for it to have heard the reason.
   async #turnAway(turned: TurnedAway): Promise<void> {
     this.#stage = 'closing'
@@ -205,6 +217,7 @@ export class Link implements Connection {
         if (!control) return await this.#violate()
         if (control.type === 'close') {
           this.closeReason ??= control.reason
+          this.#house.release(this)
           this.#wire.abort()
           return
         }
@@ -269,12 +282,14 @@ export class Link implements Connection {
       const work = answer(frames, speaker, this.key, {
         screen: async () => undefined,
         onAnswer: () => undefined,
-        settle: (admitted) => void (this.#name = admitted.name),
+        settle: (admitted) => this.#rename(admitted),
       })
       const expire = (): StoqError => new StoqError('timeout', 'a hello that was not finished')
       const greeting = await withDeadline(work, limits.handshakeMs, expire)
       release(lane, greeting.ok)
-      if (!greeting.ok) await this.close('not-authenticated')
+      if (greeting.ok) return
+      this.#house.onTurnedAway(greeting)
+      await this.close('not-authenticated')
     } catch {
       await this.close('not-authenticated')
     } finally {
@@ -330,6 +345,7 @@ export class Link implements Connection {
   #onClosed(): void {
     this.#stage = 'closing'
     this.closeReason ??= 'lost'
+    this.#house.release(this)
     this.#admission.resolve()
     for (const stream of this.#streams.values()) stream.lose()
   }
