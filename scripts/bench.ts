@@ -14,7 +14,10 @@ interface Benchmark {
 }
 
 const folder = join(import.meta.dirname, '..', 'benchmarks')
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' } },
+})
 const [name = ''] = positionals
 
 if (!/^[a-z-]+$/.test(name) || !existsSync(join(folder, `${name}.ts`))) {

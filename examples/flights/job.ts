@@ -18,7 +18,7 @@ const PARTS = 24
 
 const SHOWN = 10
 
-interface Row {
+type Row = {
   readonly airport: string
   readonly flights: number
   readonly mean: number

@@ -1,0 +1,139 @@
+import { ASSET_KINDS, verifyAssetOperation } from '@hypermesh/assets'
+import type { AssetKind, AssetOperation } from '@hypermesh/assets'
+import { verifyInline } from '@hypermesh/consensus'
+import type { ProofPolicy, StateView, Write } from '@hypermesh/consensus'
+import { equal } from '@hypermesh/crypto'
+
+import { keyOf } from './key.ts'
+import type { Rule, Setting } from './rule.ts'
+
+type Register = Extract<AssetOperation, { readonly type: 'register' }>
+type Lease = Extract<AssetOperation, { readonly type: 'lease' }>
+type Release = Extract<AssetOperation, { readonly type: 'release' }>
+
+/** Milliseconds that an owner's word for now may be ahead of, or behind, the block's. */
+const CLOCK_SKEW_MS = 60_000n
+
+/**
+ * What is lent, by whom, to whom. An asset enters with its four proofs or not at all; no more of it is lent than
+ * was registered.
+ *
+ * @param onProof - Told of every proof that was checked, and whether it held.
+ */
+export function assetRule(policy: ProofPolicy, onProof: (holds: boolean) => void): Rule<'asset'> {
+  const registerRefusal = (
+    { asset, proof }: Register,
+    { state, context }: Setting,
+  ): string | undefined => {
+    const known = readAsset(state.get(keyOf('asset', asset.owner, asset.id)))
+    if (known && known.asset.generation >= asset.generation)
+      return 'a later registration is there already'
+    const { chainId, validators, timestamp } = context
+    const question = {
+      chainId,
+      validators,
+      policy,
+      now: timestamp,
+      subject: asset.id,
+      owner: asset.owner,
+    }
+    const checked = verifyInline(proof, question)
+    onProof(checked.ok)
+    return checked.ok ? undefined : `proof: ${checked.reason.part}: ${checked.reason.code}`
+  }
+  return {
+    refusal: ({ operation: bytes }, setting) => {
+      const verified = verifyAssetOperation(bytes)
+      if (!verified.ok) return `asset operation: ${verified.refusal.code}`
+      const { operation } = verified
+      const owner = operation.type === 'register' ? operation.asset.owner : operation.owner
+      if (!equal(owner, setting.author)) return 'an asset is spoken for by its owner'
+      if (difference(operation.at, setting.context.timestamp) > CLOCK_SKEW_MS)
+        return 'the time is not now'
+      switch (operation.type) {
+        case 'register':
+          return registerRefusal(operation, setting)
+        case 'lease':
+          return leaseRefusal(operation, setting)
+        case 'release':
+          return releaseRefusal(operation, setting)
+      }
+    },
+    writes: ({ operation: bytes }, setting) => {
+      const verified = verifyAssetOperation(bytes)
+      return verified.ok ? writesOf(verified.operation, bytes, setting) : []
+    },
+  }
+}
+
+function leaseRefusal(lease: Lease, { state, context }: Setting): string | undefined {
+  if (state.get(keyOf('lease', lease.owner, lease.id))) return 'the lease is there already'
+  if (lease.until <= context.timestamp) return 'the lease is over already'
+  const running = leasesOf(state, lease.owner).filter(({ until }) => until > context.timestamp)
+  for (const kind of ASSET_KINDS) {
+    if (lease[kind] === 0n) continue
+    const lent = running.reduce((sum, other) => sum + other[kind], 0n)
+    const capacity = capacityOf(state, lease.owner, kind)
+    if (lent + lease[kind] > capacity) return `${kind}: ${lent} of ${capacity} are lent`
+  }
+  return undefined
+}
+
+function releaseRefusal({ owner, id }: Release, { state }: Setting): string | undefined {
+  return state.get(keyOf('lease', owner, id)) ? undefined : 'no such lease runs'
+}
+
+function writesOf(
+  operation: AssetOperation,
+  bytes: Uint8Array,
+  { state, context }: Setting,
+): readonly Write[] {
+  switch (operation.type) {
+    case 'register':
+      return [{ key: keyOf('asset', operation.asset.owner, operation.asset.id), value: bytes }]
+    case 'lease': {
+      const over = leasesOf(state, operation.owner).filter(
+        ({ until }) => until <= context.timestamp,
+      )
+      const removed = over.map(({ owner, id }) => ({
+        key: keyOf('lease', owner, id),
+        value: undefined,
+      }))
+      return [...removed, { key: keyOf('lease', operation.owner, operation.id), value: bytes }]
+    }
+    case 'release':
+      return [{ key: keyOf('lease', operation.owner, operation.id), value: undefined }]
+  }
+}
+
+/** The leases that an owner has in the ledger, those over but not yet removed included. */
+function leasesOf(state: StateView, owner: Uint8Array): readonly Lease[] {
+  return [...state.entries(keyOf('lease', owner))].flatMap(([, bytes]) => {
+    const verified = verifyAssetOperation(bytes)
+    return verified.ok && verified.operation.type === 'lease' ? [verified.operation] : []
+  })
+}
+
+function capacityOf(state: StateView, owner: Uint8Array, kind: AssetKind): bigint {
+  let sum = 0n
+  for (const [, bytes] of state.entries(keyOf('asset', owner))) {
+    const register = readAsset(bytes)
+    if (register?.asset.kind === kind) sum += register.asset.capacity
+  }
+  return sum
+}
+
+/** A registration as the ledger holds it. */
+function readAsset(bytes: Uint8Array | undefined): Register | undefined {
+  const verified = bytes && verifyAssetOperation(bytes)
+  return verified?.ok && verified.operation.type === 'register' ? verified.operation : undefined
+}
+
+/** Every registered asset. */
+export function assetsIn(state: StateView): readonly Register['asset'][] {
+  return [...state.entries(keyOf('asset'))].flatMap(([, bytes]) => readAsset(bytes)?.asset ?? [])
+}
+
+function difference(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a
+}

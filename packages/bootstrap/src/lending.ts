@@ -1,0 +1,102 @@
+import type { Assets, ClaimRefusal, Lease } from '@hypermesh/assets'
+import type { SigningKey } from '@hypermesh/crypto'
+import { grant, referenceCodec } from '@hypermesh/proxy-nat'
+import type { MeshAddress, Translation } from '@hypermesh/proxy-nat'
+
+import type { SystemClock } from './plugs/clock.ts'
+import type { Lendings } from './plugs/regions.ts'
+
+/** Longest time for which memory is lent at one request, milliseconds. */
+const REGION_MS_MAX = 3_600_000n
+
+/** Lends this node's assets to others of the mesh. */
+export interface Lending {
+  /** A lease to run a program on: all the processor time that is free, and so much memory. */
+  claim(request: {
+    readonly holder: Uint8Array
+    readonly memoryBytes: number
+    readonly forMs: number
+  }): Promise<{ readonly ok: true; readonly lease: Lease } | Refused>
+  release(lease: Lease): Promise<void>
+  /** Memory, and what lets the holder write and read it and hand it on. */
+  lendRegion(request: {
+    readonly holder: Uint8Array
+    readonly sizeBytes: number
+    readonly until: bigint
+  }): Promise<{ readonly ok: true; readonly reference: Uint8Array } | Refused>
+}
+
+type Refused = { readonly ok: false; readonly code: string; readonly reason: string }
+
+export function createLending(options: {
+  readonly assets: Assets
+  readonly key: SigningKey
+  readonly falcon: Uint8Array
+  /** This node's memory, as an asset and as an address. */
+  readonly memory: { readonly id: Uint8Array; readonly address: MeshAddress }
+  readonly lendings: Lendings
+  readonly table: Translation
+  readonly clock: SystemClock
+}): Lending {
+  const { assets, key, falcon, memory, lendings, table, clock } = options
+  return {
+    claim: async ({ holder, memoryBytes, forMs }) => {
+      const { cpu } = assets.lendable().free
+      const until = clock.now() + BigInt(forMs)
+      const claimed = await assets.claim({
+        holder,
+        cpu,
+        memory: BigInt(memoryBytes),
+        memoryFor: 'program',
+        until,
+        privacy: 'private-network',
+      })
+      return claimed.ok ? claimed : refuse(claimed.refusal)
+    },
+    release: async (lease) => {
+      // A release that the ledger does not take now is taken again at the next start, or ends with its time.
+      await assets.release(lease)
+    },
+    lendRegion: async ({ holder, sizeBytes, until }) => {
+      const now = clock.now()
+      const end = until < now + REGION_MS_MAX ? until : now + REGION_MS_MAX
+      const claimed = await assets.claim({
+        holder,
+        memory: BigInt(sizeBytes),
+        until: end,
+        privacy: 'private-network',
+      })
+      if (!claimed.ok) return refuse(claimed.refusal)
+      const { region: mapped } = claimed.lease
+      if (!mapped) return { ok: false, code: 'no-memory', reason: 'the lease maps no memory' }
+      const region = lendings.add(mapped)
+      const generation = table.generation(memory.address, region)
+      if (generation === undefined)
+        return { ok: false, code: 'no-memory', reason: 'the region is not there' }
+      const capability = grant({
+        owner: key,
+        falcon1024: falcon,
+        assetId: memory.id,
+        region,
+        generation,
+        audience: holder,
+        rights: ['attach', 'read', 'write'],
+        offset: 0,
+        length: sizeBytes,
+        notBefore: now,
+        notAfter: end,
+      })
+      const pointer = { address: memory.address, region, offset: 0, length: sizeBytes }
+      return { ok: true, reference: referenceCodec.encode({ capability, pointer }) }
+    },
+  }
+}
+
+function refuse(refusal: ClaimRefusal): Refused {
+  return { ok: false, code: refusal.code, reason: JSON.stringify(refusal, plain) }
+}
+
+// Amounts are bigint, which JSON does not have.
+function plain(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}

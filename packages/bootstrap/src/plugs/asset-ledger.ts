@@ -1,0 +1,21 @@
+import { verifyAssetOperation } from '@hypermesh/assets'
+import type { AssetLedger } from '@hypermesh/assets'
+
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Standing } from '../standing.ts'
+import { encodeLeaseProof } from './lease.ts'
+
+/** Orders what an owner says about its assets. A lease gets its owner's four proofs beside its place. */
+export function assetLedger(ledger: Ledger, standing: Standing): AssetLedger {
+  return {
+    record: async (bytes) => {
+      const read = verifyAssetOperation(bytes)
+      if (!read.ok) return { ok: false, reason: read.refusal.code }
+      const ordered = await ledger.submit({ type: 'asset', operation: bytes })
+      if (!ordered.ok) return ordered
+      if (read.operation.type !== 'lease') return { ok: true, proof: ordered.order }
+      const proof = await standing.prove(read.operation.id)
+      return { ok: true, proof: encodeLeaseProof(ordered.order, proof) }
+    },
+  }
+}

@@ -1,0 +1,195 @@
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
+
+import {
+  audit,
+  AUDIT_REQUEST_SIZE_MAX,
+  commitmentKey,
+  createProver,
+  createSpace,
+  headerHash,
+  openSpace,
+  performWork,
+  recordedCodec,
+} from '@hypermesh/consensus'
+import type { ProofGround, ProofPolicy, Prover, Space } from '@hypermesh/consensus'
+import { field, union } from '@hypermesh/crypto'
+import type { Codec, SigningKey } from '@hypermesh/crypto'
+import type { Endpoint } from '@hypermesh/stoq'
+
+import { BootstrapError } from './errors.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import type { Peers } from './peers.ts'
+import type { SystemClock } from './plugs/clock.ts'
+
+/** Asks a drawn auditor to compute again: an audit request, {@link answerCodec} back. */
+const PROTOCOL = 'hypermesh/audit/1'
+
+/** A ground is renewed when it is this old, well before claims on it come too late. */
+const GROUND_MS = 20_000n
+
+/** An auditor that has not answered by then is passed over for the next one drawn. */
+const AUDITOR_MS = 5000
+
+/** Blocks come at least every idle interval; a ground needs the one after the commitment's. */
+const BLOCK_MS = 10_000
+
+const POLL_MS = 20
+
+type Answer =
+  | { readonly type: 'attested'; readonly attestation: Uint8Array }
+  | { readonly type: 'refused'; readonly reason: string }
+
+const answerCodec: Codec<Answer> = union('hypermesh/audit-answer', 1, 1024, {
+  attested: { attestation: field.bytes({ max: 256 }) },
+  refused: { reason: field.text({ max: 256 }) },
+})
+
+/**
+ * What a node can be believed for: bytes it stores, work it has done, both committed to the ledger and challenged by
+ * a block that came after. From it a proof for any of the node's assets and leases is a signature away.
+ */
+export interface Standing extends AsyncDisposable {
+  /** Proofs made so far. */
+  readonly made: number
+  /** @throws {BootstrapError} `no-audit` when no drawn auditor answers; `not-ordered`. */
+  prove(subject: Uint8Array): Promise<Uint8Array>
+}
+
+export interface StandingOptions {
+  /** Where the stored space is, or is to be. */
+  readonly file: string
+  readonly key: SigningKey
+  readonly ledger: Ledger
+  readonly endpoint: Endpoint
+  readonly peers: Peers
+  readonly clock: SystemClock
+  readonly policy: ProofPolicy
+  readonly signal: AbortSignal
+}
+
+interface Ground {
+  readonly prover: Prover
+  readonly ground: ProofGround
+  readonly attestation: Uint8Array
+}
+
+export async function openStanding(options: StandingOptions): Promise<Standing> {
+  const { key, file, policy, clock } = options
+  serveAudits(options)
+  const space = await storedSpace({ file, owner: key.publicKey, leaves: policy.leavesMin })
+  let current: Promise<Ground> | undefined
+  let madeAt = 0n
+  let made = 0
+  const fresh = (): Promise<Ground> => {
+    if (current && clock.now() - madeAt < GROUND_MS) return current
+    madeAt = clock.now()
+    const next = layGround(space, options)
+    current = next
+    // A ground that failed is not the answer to the next question as well.
+    next.catch(() => {
+      if (current === next) current = undefined
+    })
+    return next
+  }
+  return {
+    get made() {
+      return made
+    },
+    prove: async (subject) => {
+      const { prover, ground, attestation } = await fresh()
+      const proof = await prover.prove(ground, { subject, attestation, at: clock.now() })
+      if (!proof.ok) {
+        throw new BootstrapError('no-proof', `${proof.reason.part}: ${proof.reason.code}`)
+      }
+      made++
+      return proof.bytes
+    },
+    [Symbol.asyncDispose]: () => space[Symbol.asyncDispose](),
+  }
+}
+
+async function storedSpace(options: Parameters<typeof openSpace>[0]): Promise<Space> {
+  try {
+    return await openSpace(options)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'space-missing')) throw error
+    return await createSpace(options)
+  }
+}
+
+// Work, commitment, the block after it, and an audit: the expensive part, once for many proofs.
+async function layGround(space: Space, options: StandingOptions): Promise<Ground> {
+  const { key, ledger, policy } = options
+  const head = ledger.head()
+  if (!head) throw new BootstrapError('not-ordered', 'the ledger has no block yet')
+  const work = await performWork({
+    owner: key.publicKey,
+    units: policy.unitsMin,
+    cost: policy.costMin,
+    seed: headerHash(head.header),
+    seedHeight: head.header.height,
+    pause: () => turn(),
+  })
+  const { chain, validators } = ledger
+  const prover = createProver({ key, chainId: chain, validators, policy, space, work })
+  const commitment = prover.commit(head.header.epoch)
+  const ordered = await ledger.submit({ type: 'commitment', commitment })
+  if (!ordered.ok) throw new BootstrapError('not-ordered', `commitment: ${ordered.reason}`)
+  const ground = await groundAfter(ordered.height, options)
+  return { prover, ground, attestation: await askAuditors(prover, ground, options) }
+}
+
+// The first final block after the commitment's: nobody knew its hash when the commitment was made.
+async function groundAfter(
+  height: bigint,
+  { key, ledger, signal }: StandingOptions,
+): Promise<ProofGround> {
+  for (const end = performance.now() + BLOCK_MS; performance.now() < end;) {
+    const finalized = ledger.consensus.finalized(height + 1n)
+    const path =
+      finalized && ledger.consensus.state(height + 1n)?.prove(commitmentKey(key.publicKey))
+    const recorded = path?.value && recordedCodec.decode(path.value)
+    if (finalized && path && recorded?.ok) return { finalized, path }
+    await pause(POLL_MS, undefined, { signal })
+  }
+  throw new BootstrapError('not-ordered', `no block came after block ${height}`)
+}
+
+async function askAuditors(
+  prover: Prover,
+  ground: ProofGround,
+  { ledger, peers }: StandingOptions,
+): Promise<Uint8Array> {
+  const { auditors, request } = prover.request(ground)
+  const reasons: string[] = []
+  for (const index of auditors) {
+    const key = ledger.validators[index]?.key
+    if (!key) continue
+    try {
+      const signal = AbortSignal.timeout(AUDITOR_MS)
+      const answer = answerCodec.decode(await peers.request(key, PROTOCOL, request, { signal }))
+      if (answer.ok && answer.value.type === 'attested') return answer.value.attestation
+      reasons.push(answer.ok && answer.value.type === 'refused' ? answer.value.reason : 'nonsense')
+    } catch (error) {
+      reasons.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw new BootstrapError('no-audit', `no drawn auditor attests the work: ${reasons.join('; ')}`)
+}
+
+function serveAudits({ key, ledger, endpoint, clock, policy }: StandingOptions): void {
+  const { chain, validators } = ledger
+  endpoint.handleRequest(
+    PROTOCOL,
+    async (body) => {
+      const terms = { chainId: chain, validators, policy, now: clock.now() }
+      const found = await audit(body, { ...terms, key, pause: () => turn() })
+      return answerCodec.encode(
+        found.ok
+          ? { type: 'attested', attestation: found.attestation }
+          : { type: 'refused', reason: `${found.reason.part}: ${found.reason.code}` },
+      )
+    },
+    { requestMax: AUDIT_REQUEST_SIZE_MAX },
+  )
+}
