@@ -69,7 +69,11 @@ export function damaged(file: string, cause?: unknown): TrustError {
 
 // Primary result codes: https://www.sqlite.org/rescode.html.
 function translate(file: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('errcode' in error)) return error
+  if (!(error instanceof Error)) return error
+  if ('code' in error && error.code === 'ERR_INVALID_STATE') {
+    return new TrustError('closed', `${file} is closed`, { cause: error })
+  }
+  if (!('errcode' in error)) return error
   switch (Number(error.errcode) & 0xff) {
     case 5:
     case 6:

@@ -162,10 +162,10 @@ class StoredAuthority implements Authority, Certifier {
     for (const line of store.lines()) this.#journal.resume(line)
   }
 
-  issue(request: IssueRequest): Promise<Issuance> {
+  async issue(request: IssueRequest): Promise<Issuance> {
+    const refusal = checkRequest(request)
+    if (refusal) return { ok: false, refusal }
     return this.#act(async () => {
-      const refusal = checkRequest(request)
-      if (refusal) return { ok: false, refusal }
       const now = this.#clock.now()
       const { notAfter } = this.#standing.intermediate.certificate
       const until = seconds(now + (request.lifetimeMs ?? LIFETIME_MS))

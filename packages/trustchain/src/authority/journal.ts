@@ -51,9 +51,9 @@ export class Journal {
     return line
   }
 
-  /** Whether a line waits that nobody is carrying. */
+  /** Whether a line waits that nobody is carrying. The first goes before any other by itself. */
   get hasLeftovers(): boolean {
-    return [...this.#waiting.keys()].some((n) => !this.#carrying.has(n))
+    return [...this.#waiting.keys()].some((n) => n > 1n && !this.#carrying.has(n))
   }
 
   /**

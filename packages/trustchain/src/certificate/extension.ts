@@ -37,12 +37,12 @@ export interface Extensions {
   readonly unknownCritical: readonly string[]
 }
 
-/** Reads `Extensions` (RFC 5280 4.1.2.9); no extension may appear twice (4.2). */
+/** Reads `Extensions` (RFC 5280 4.1): at least one, and none twice (4.2). */
 export function readExtensions(list: Reader): Extensions {
   const seen = new Set<string>()
   const unknownCritical: string[] = []
   const extensions: Omit<Extensions, 'unknownCritical'> = {}
-  while (!list.done) {
+  do {
     const one = list.enter('extension')
     const oid = readOid(one, 'extension')
     const isCritical = readTrue(one, 'extension critical')
@@ -54,7 +54,7 @@ export function readExtensions(list: Reader): Extensions {
     const known = readKnown(oid, new Reader(content))
     if (known) Object.assign(extensions, known)
     else if (isCritical) unknownCritical.push(oid)
-  }
+  } while (!list.done)
   return { ...extensions, unknownCritical }
 }
 

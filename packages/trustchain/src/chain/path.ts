@@ -27,8 +27,11 @@ export function findPath(chain: readonly Certificate[], anchors: readonly Certif
     const refusal = next && checkLink(certificate, next, at)
     if (refusal) refusals.push(refusal)
   }
-  const last = chain.length - 1
-  refusals.push({ code: 'unknown-anchor', at: last, detail: 'no anchor signed it' })
+  const at = chain.length - 1
+  const last = chain[at]
+  const isNamed = anchors.some(({ subject }) => last && equal(last.issuer, subject))
+  const detail = isNamed ? 'an anchor has the name, but did not sign it' : 'no anchor signed it'
+  refusals.push({ code: 'unknown-anchor', at, detail })
   return { certificates: chain, anchor: undefined, refusals }
 }
 
