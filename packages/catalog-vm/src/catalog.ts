@@ -8,6 +8,7 @@ import type { Isolation } from './isolation.ts'
 import { isIsolation, ISOLATIONS, stronger } from './isolation.ts'
 import type { Job, Limits, Program } from './job.ts'
 import { flaw, flawOfLimits, flawOfProgram, programHash } from './job.ts'
+import { PYTHONS } from './language/python.ts'
 import type { Clock, LeaseLimits, Leases, Mounts, ProofVerifier, Receipts } from './ports.ts'
 import type { Usage } from './receipt.ts'
 import { signReceipt } from './receipt.ts'
@@ -29,6 +30,8 @@ export interface CatalogOptions {
   readonly weakestOffered?: Isolation
   /** The levels to open at all; a level left out is not even probed. Default: all. */
   readonly levels?: readonly Isolation[]
+  /** Where to look for Python: paths, or names on PATH. Default: `/usr/bin/python3`, `python3`. */
+  readonly pythons?: readonly string[]
 }
 
 /** Where a job is. */
@@ -82,10 +85,13 @@ export interface Catalog {
  */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   if (options.executor.scheme !== 'ed25519') {
-    throw new CatalogError('wrong-key', `an executor signs with ed25519, not ${options.executor.scheme}`)
+    throw new CatalogError(
+      'wrong-key',
+      `an executor signs with ed25519, not ${options.executor.scheme}`,
+    )
   }
   const offered = options.weakestOffered ?? 'isolate'
-  const engines = await openEngines(options.levels ?? ISOLATIONS)
+  const engines = await openEngines(options.levels ?? ISOLATIONS, options.pythons ?? PYTHONS)
   const execute: Catalog['execute'] = async (program, input, limits, isolation, more = {}) => {
     const wrong = flawOfProgram(program) ?? flawOfLimits(limits)
     if (wrong !== undefined) return refuse('bad-job', wrong)
@@ -152,7 +158,10 @@ async function runUnderLease(
   const { memoryBytes } = job.limits
   if (taken + memoryBytes > lease.limits.memoryBytes) {
     const left = lease.limits.memoryBytes - taken
-    return refuse('lease-too-small', `the job needs ${memoryBytes} bytes, the lease has ${left} left`)
+    return refuse(
+      'lease-too-small',
+      `the job needs ${memoryBytes} bytes, the lease has ${left} left`,
+    )
   }
   promised.set(key, taken + memoryBytes)
   try {

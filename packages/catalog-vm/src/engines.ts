@@ -23,12 +23,15 @@ export interface Engines {
 }
 
 /** Opens the engines of these levels by trying each. */
-export async function openEngines(levels: readonly Isolation[]): Promise<Engines> {
+export async function openEngines(
+  levels: readonly Isolation[],
+  pythons: readonly string[],
+): Promise<Engines> {
   const rights = cgroupRights()
   const needsPython = levels.some((level) => level !== 'isolate')
   const [javascript, python] = await Promise.all([
     openJavaScript(),
-    needsPython ? openPython() : NO_SANDBOX,
+    needsPython ? openPython(pythons) : NO_SANDBOX,
   ])
   const others = python.available ? [python.value] : []
   const view = hostView()

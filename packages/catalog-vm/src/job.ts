@@ -81,6 +81,7 @@ export function programHash({ language, source }: Program): Uint8Array {
 
 /** What is wrong with a job's shape; undefined when nothing is. Jobs come from peers: nothing is taken for granted. */
 export function flaw(job: Job): string | undefined {
+  if (!isObject(job)) return 'there is no job'
   if (!isBytes(job.id, ID_SIZE_MAX) || job.id.length === 0) return 'id is not 1 to 64 bytes'
   if (!isBytes(job.lease, ID_SIZE_MAX)) return 'lease is not at most 64 bytes'
   if (!isBytes(job.input, REFERENCE_SIZE_MAX)) return 'input is not a reference of at most 64 KiB'
@@ -89,7 +90,9 @@ export function flaw(job: Job): string | undefined {
   return flawOfProgram(job.program) ?? flawOfLimits(job.limits)
 }
 
-export function flawOfProgram({ language, source }: Program): string | undefined {
+export function flawOfProgram(program: Program): string | undefined {
+  if (!isObject(program)) return 'there is no program'
+  const { language, source } = program
   if (language !== 'javascript' && language !== 'python') return `language is ${String(language)}`
   if (typeof source !== 'string' || !source.isWellFormed()) return 'source is not well-formed text'
   // Counted before it is encoded; UTF-8 has at most three bytes per UTF-16 unit.
@@ -97,12 +100,18 @@ export function flawOfProgram({ language, source }: Program): string | undefined
   return size > SOURCE_SIZE_MAX ? `source is ${size} bytes long` : undefined
 }
 
-export function flawOfLimits({ wallMs, memoryBytes, outputMax }: Limits): string | undefined {
+export function flawOfLimits(limits: Limits): string | undefined {
+  if (!isObject(limits)) return 'there are no limits'
+  const { wallMs, memoryBytes, outputMax } = limits
   if (!isWhole(wallMs, 1, WALL_MS_MAX)) return `wallMs is ${wallMs}`
   if (!isWhole(memoryBytes, MEMORY_BYTES_MIN, MEMORY_BYTES_MAX)) {
     return `memoryBytes is ${memoryBytes}; at least ${MEMORY_BYTES_MIN} are needed`
   }
   return isWhole(outputMax, 0, TRANSFER_SIZE_MAX) ? undefined : `outputMax is ${outputMax}`
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function isBytes(value: unknown, sizeMax: number): boolean {

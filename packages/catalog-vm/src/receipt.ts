@@ -74,9 +74,15 @@ export const receiptCodec: Codec<SignedReceipt> = record(
 )
 
 /** @throws {CatalogError} `bad-receipt` when the key is not the executor's. */
-export function signReceipt(executor: SigningKey, receipt: Omit<ReceiptBody, 'executor'>): Uint8Array {
+export function signReceipt(
+  executor: SigningKey,
+  receipt: Omit<ReceiptBody, 'executor'>,
+): Uint8Array {
   if (executor.scheme !== 'ed25519') {
-    throw new CatalogError('bad-receipt', `receipts are signed with ed25519, not ${executor.scheme}`)
+    throw new CatalogError(
+      'bad-receipt',
+      `receipts are signed with ed25519, not ${executor.scheme}`,
+    )
   }
   const content = { ...receipt, executor: executor.publicKey }
   return receiptCodec.encode({ ...content, signature: executor.sign(bodyCodec.encode(content)) })

@@ -26,9 +26,11 @@ const reports = catalogs.flatMap(({ engines }) => engines)
 for (const [index, catalog] of catalogs.entries()) {
   const report = reports[index]!
   describe(report.isolation, () => {
-    if (report.isAvailable) engineTests(test, catalog, report.isolation)
+    if (report.isAvailable) engineTests(test.concurrent, catalog, report.isolation)
     for (const reason of report.reasons) {
-      console.log(`${report.isolation}: ${reason}${report.remedy ? ` (${report.remedy})` : ''}`)
+      process.stdout.write(
+        `${report.isolation}: ${reason}${report.remedy ? ` (${report.remedy})` : ''}\n`,
+      )
       test.skip(`not here: ${reason}`, () => {})
     }
   })

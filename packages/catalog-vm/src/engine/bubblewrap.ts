@@ -39,7 +39,15 @@ export function bubblewrap(view: View): Wrapping {
       const inside = [...prlimit(limiter ?? 'prlimit', limits), ...command]
       const argv = [bwrap ?? 'bwrap', ...confinement(view, runtime), '--', ...inside]
       const code = octal(filter ?? new Uint8Array())
-      return [...lifeline(setpriv ?? 'setpriv'), '/bin/sh', '-c', WITH_FILTER, 'sandbox', code, ...argv]
+      return [
+        ...lifeline(setpriv ?? 'setpriv'),
+        '/bin/sh',
+        '-c',
+        WITH_FILTER,
+        'sandbox',
+        code,
+        ...argv,
+      ]
     },
   }
 }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { findProgram } from '@hypermesh/host'
 import {
   dataLimit,
@@ -86,14 +86,18 @@ function findNative(): string | undefined {
   try {
     const own = createRequire(import.meta.url)
     const entry = own.resolve('isolated-vm')
-    const builds = createRequire(entry)('node-gyp-build') as { path(folder: string): string }
-    return builds.path(dirname(join(entry)))
+    const builds: { path(folder: string): string } = createRequire(entry)('node-gyp-build')
+    return builds.path(dirname(entry))
   } catch {
     return undefined
   }
 }
 
-function isHeld(rights: CgroupRights, limiter: string | undefined, idle: Idle | undefined): boolean {
+function isHeld(
+  rights: CgroupRights,
+  limiter: string | undefined,
+  idle: Idle | undefined,
+): boolean {
   return rights.memory || (limiter !== undefined && idle !== undefined)
 }
 

@@ -61,12 +61,17 @@ export async function probeConfinement(
   await using listener = await listen()
   // This very file: on the host it is there.
   const command = findingsCommand(fileURLToPath(import.meta.url), listener.port)
-  const execution = await start(command, { program: NOTHING, input: new Uint8Array(0), limits: LIMITS })
+  const execution = await start(command, {
+    program: NOTHING,
+    input: new Uint8Array(0),
+    limits: LIMITS,
+  })
   if (!execution.ok) {
     const { reason, stderr = '' } = execution.refusal
     return [`the sandbox did not start: ${reason} ${stderr}`.trim()]
   }
-  return holes(JSON.parse(new TextDecoder().decode(execution.output)) as Findings, hasFilter)
+  const findings: Findings = JSON.parse(new TextDecoder().decode(execution.output))
+  return holes(findings, hasFilter)
 }
 
 function holes(findings: Findings, hasFilter: boolean): readonly string[] {

@@ -41,31 +41,44 @@ mount -o remount,bind,ro /
 cd /tmp
 env -i "$@"`
 
+// What makes the namespaces, and what gives up everything in them.
+const ENTER =
+  'unshare --user --map-root-user --mount --pid --fork --kill-child --net --ipc --uts --cgroup'
+const LEAVE = 'setpriv --no-new-privs --bounding-set=-all --inh-caps=-all'
+
+const FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 const PROGRAMS = ['unshare', 'setpriv', 'prlimit', 'mount', 'umount', 'pivot_root', 'env']
 
 /** Programs in namespaces made by util-linux alone. There is no filter of system calls. */
 export function unshare(view: View): Wrapping {
-  const path = '/usr/sbin:/usr/bin:/sbin:/bin'
-  const absent = PROGRAMS.filter((name) => !path.split(':').some((at) => findProgram(`${at}/${name}`)))
+  const absent = PROGRAMS.filter((name) => find(name) === undefined)
   return {
     isolation: 'namespace',
     engine: 'unshare',
     hasFilter: false,
-    missing: absent.map((name) => `no ${name} in ${path}`),
+    missing: absent.map((name) => `no ${name} in ${FOLDERS.join(', ')}`),
     remedy: 'install util-linux, and allow user namespaces (sysctl user.max_user_namespaces)',
-    env: { PATH: path },
+    env: { PATH: FOLDERS.join(':') },
     wrap: (runtime, command, limits) => [
-      ...lifeline(findProgram('setpriv') ?? 'setpriv'),
-      'unshare',
-      ...['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'],
-      ...['--net', '--ipc', '--uts', '--cgroup'],
-      ...['/bin/sh', '-c', BUILD, 'sandbox', ...layout(view, runtime)],
+      ...lifeline(find('setpriv') ?? 'setpriv'),
+      ...ENTER.split(' '),
+      '/bin/sh',
+      '-c',
+      BUILD,
+      'sandbox',
+      ...layout(view, runtime),
       ...Object.entries(runtime.environment).map(([name, value]) => `${name}=${value}`),
-      ...['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'],
+      ...LEAVE.split(' '),
       ...prlimit('prlimit', { ...limits, tasks: TASKS_MAX }),
       ...command,
     ],
   }
+}
+
+function find(name: string): string | undefined {
+  return FOLDERS.map((folder) => findProgram(`${folder}/${name}`)).find(
+    (path) => path !== undefined,
+  )
 }
 
 function layout(view: View, runtime: Runtime): readonly string[] {

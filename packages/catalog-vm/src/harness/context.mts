@@ -12,9 +12,10 @@ const realm = vm.createContext(vm.constants.DONT_CONTEXTIFY, {
 })
 vm.runInContext(PRELUDE, realm)
 // Of the program's realm, not ours: nothing handed in leads back out.
-const makeInput = vm.runInContext('(length) => new Uint8Array(length)', realm) as (
-  length: number,
-) => Uint8Array
+const makeInput: (length: number) => Uint8Array = vm.runInContext(
+  '(length) => new Uint8Array(length)',
+  realm,
+)
 
 if (process.argv[2] === 'idle') writeOutput(idleMemory())
 else runProgram()
@@ -25,7 +26,7 @@ function runProgram(): void {
     const given = makeInput(input.length)
     given.set(input)
     new vm.Script(source, { filename: 'main.js' }).runInContext(realm)
-    const drive = vm.runInContext(DRIVER, realm) as (input: Uint8Array) => unknown
+    const drive: (input: Uint8Array) => unknown = vm.runInContext(DRIVER, realm)
     const output = drive(given)
     if (typeof output !== 'string' && !types.isUint8Array(output)) throw new TypeError('no output')
     writeOutput(output)
@@ -33,6 +34,8 @@ function runProgram(): void {
   } catch (error) {
     const text = described(error)
     process.stderr.write(`${text}\n`)
-    process.exit(/^RangeError: Array buffer allocation failed/.test(text) ? EXIT.memory : EXIT.failed)
+    process.exit(
+      text.startsWith('RangeError: Array buffer allocation failed') ? EXIT.memory : EXIT.failed,
+    )
   }
 }

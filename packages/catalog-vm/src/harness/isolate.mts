@@ -7,7 +7,7 @@ import { idleMemory, readFrame, writeOutput } from './frame.mts'
 import { described, DRIVER, EXIT, PRELUDE } from './realm.mts'
 
 const [mode = '', native = '', heapMiB = '', wallMs = ''] = process.argv.slice(2)
-const { ivm } = createRequire(import.meta.url)(native) as { readonly ivm: typeof IsolatedVm }
+const { ivm }: { readonly ivm: typeof IsolatedVm } = createRequire(import.meta.url)(native)
 
 const isolate = new ivm.Isolate({
   memoryLimit: Number(heapMiB),
@@ -59,5 +59,5 @@ function exitCode(text: string): number {
   if (isolate.isDisposed || /RangeError: Array buffer allocation failed/.test(text)) {
     return EXIT.memory
   }
-  return /^Error: Script execution timed out\./.test(text) ? EXIT.time : EXIT.failed
+  return text.startsWith('Error: Script execution timed out.') ? EXIT.time : EXIT.failed
 }

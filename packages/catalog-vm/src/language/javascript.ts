@@ -101,7 +101,7 @@ export async function idleOf(args: readonly string[]): Promise<Idle | undefined>
     timeoutMs: 10_000,
   })
   try {
-    const idle = JSON.parse(new TextDecoder().decode(finished.stdout)) as Idle
+    const idle: Idle = JSON.parse(new TextDecoder().decode(finished.stdout))
     return Number.isSafeInteger(idle.dataBytes) && Number.isSafeInteger(idle.heldBytes)
       ? idle
       : undefined

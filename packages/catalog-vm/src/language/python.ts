@@ -44,20 +44,21 @@ import json, os, sys
 print(json.dumps([os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), sys.version.split()[0]]))
 `
 
-const MISSING = {
-  available: false,
-  reason: 'no python3 on this host',
-  remedy: 'install Python 3 (Debian: apt install python3)',
-} as const
+/** The system's Python first: it needs nothing bound but /usr. */
+export const PYTHONS: readonly string[] = ['/usr/bin/python3', 'python3']
 
-/** The system's Python, else the one on PATH; found by running it. */
-export async function openPython(): Promise<Probe<Runtime>> {
-  for (const program of ['/usr/bin/python3', 'python3']) {
+/** The first of these programs that is a Python, found by running it. */
+export async function openPython(programs: readonly string[]): Promise<Probe<Runtime>> {
+  for (const program of programs) {
     const path = findProgram(program)
     const found = path === undefined ? undefined : await interpreter(path)
     if (found !== undefined) return { available: true, value: runtime(found) }
   }
-  return MISSING
+  return {
+    available: false,
+    reason: `no Python on this host (looked for ${programs.join(', ')})`,
+    remedy: 'install Python 3 (Debian: apt install python3)',
+  }
 }
 
 interface Interpreter {

@@ -37,7 +37,12 @@ interface Bench {
 export function engineTests(test: Test, catalog: Catalog, level: Isolation): void {
   const report = catalog.engines.find(({ isolation }) => isolation === level)
   assert(report?.isAvailable, `${level}: ${report?.reasons.join('; ') ?? 'not open'}`)
-  const run: Bench['run'] = async (language, source, limits = LIMITS, input = new Uint8Array(0)) => {
+  const run: Bench['run'] = async (
+    language,
+    source,
+    limits = LIMITS,
+    input = new Uint8Array(0),
+  ) => {
     const executed = await catalog.execute({ language, source }, input, limits, level)
     if (executed.ok) assert.equal(executed.isolation, level)
     return executed
@@ -77,7 +82,11 @@ function javaScriptTests({ test, run, text, refused }: Bench): void {
     assert.equal(await text('javascript', 'const main = () => "grüße \\ud83d\\ude80"'), 'grüße 🚀')
   })
   test('JavaScript that is no program is refused with its own words', async () => {
-    const words = await refused('program-failed', 'javascript', 'function main() { throw Error("no!") }')
+    const words = await refused(
+      'program-failed',
+      'javascript',
+      'function main() { throw Error("no!") }',
+    )
     assert.match(words, /no!/)
     // Frames of the harness would name folders of the host.
     assert.doesNotMatch(words, /file:|harness/)
@@ -88,7 +97,12 @@ function javaScriptTests({ test, run, text, refused }: Bench): void {
   })
   test('JavaScript that does not end is ended', async () => {
     await refused('wall-time', 'javascript', 'function main() { for (;;); }', SHORT)
-    await refused('wall-time', 'javascript', 'async function loop() { for (;;) await 0 }; loop()', SHORT)
+    await refused(
+      'wall-time',
+      'javascript',
+      'async function loop() { for (;;) await 0 }; loop()',
+      SHORT,
+    )
   })
   test('JavaScript that wants all memory gets its share of it', async () => {
     const limits = { ...LIMITS, memoryBytes: 2 ** 26 }
@@ -108,7 +122,15 @@ function javaScriptRealmTests({ test, text }: Bench): void {
     const names = 'Object.getOwnPropertyNames(globalThis).filter((name) => name !== "main")'
     const found = await text('javascript', `function main() { return ${names}.sort().join() }`)
     assert(found.includes('Uint8Array'))
-    for (const name of ['process', 'require', 'module', 'fetch', 'console', 'setTimeout', 'WebAssembly']) {
+    for (const name of [
+      'process',
+      'require',
+      'module',
+      'fetch',
+      'console',
+      'setTimeout',
+      'WebAssembly',
+    ]) {
       assert(!found.split(',').includes(name), name)
     }
   })
@@ -187,14 +209,23 @@ def opened(path, mode):
 function pythonSightTests({ test, run, text }: Bench): void {
   test('files of the host are not there', async () => {
     const home = readdirSync(homedir()).map((name) => `${homedir()}/${name}`)
-    const paths = ['/etc/shadow', '/etc/passwd', '/proc/1/environ', '/proc/self/environ', '/sys/kernel']
+    const paths = [
+      '/etc/shadow',
+      '/etc/passwd',
+      '/proc/1/environ',
+      '/proc/self/environ',
+      '/sys/kernel',
+    ]
     const tried = [...paths, ...home, process.cwd()].filter((path) => existsSync(path))
     const source = `${OPENING}
 for path in ${JSON.stringify(tried)}:
   if opened(path, 'rb') == 'opened' or (os.path.isdir(path) and os.listdir(path)): print(path)`
     // An interpreter that lives in the home folder is there, and the way to it.
     const seen = (await text('python', source)).split('\n').filter((path) => path !== '')
-    assert.deepEqual(seen.filter((path) => !/pyenv|python/.test(path)), [])
+    assert.deepEqual(
+      seen.filter((path) => !/pyenv|python/.test(path)),
+      [],
+    )
   })
   test('nothing can be written but a little in /tmp', async () => {
     const source = `${OPENING}
@@ -267,7 +298,9 @@ print(library.unshare(0x10000000), library.unshare(0x20000), library.chroot(b'/t
   })
   test('nothing is left running', async () => {
     const name = `hm${process.pid % 10_000}${Math.trunc(performance.now()) % 100_000}`
-    const fork = isFiltered ? '' : 'import os, time\nif os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0: time.sleep(60)\n'
+    const fork = isFiltered
+      ? ''
+      : 'import os, time\nif os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0: time.sleep(60)\n'
     const source = `${NAMED.replace('NAME', name)}${fork}import time\ntime.sleep(60)`
     const running = run('python', source, { ...LIMITS, wallMs: 1000 })
     await eventually(() => named(name) > 0)
