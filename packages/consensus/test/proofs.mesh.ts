@@ -3,23 +3,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import {
-  beacon,
+  claimBytes,
   commitmentKey,
   createProver,
   createSpace,
-  drawAuditors,
   audit,
   headerHash,
   performWork,
+  proofCodec,
   recordCommitment,
   stakeRoot,
+  verifyInline,
 } from '@hypermesh/consensus'
 import type {
   BlockContext,
+  Checked,
+  ConsensusProof,
   Finalized,
   Header,
   ProofGround,
   ProofPolicy,
+  ProofQuestion,
+  ProofRefusal,
   Prover,
   Space,
   StateView,
@@ -27,7 +32,7 @@ import type {
   Work,
 } from '@hypermesh/consensus'
 import { concat, sha256, signingKeyFromSeed } from '@hypermesh/crypto'
-import type { SigningKey } from '@hypermesh/crypto'
+import type { Decoded, SigningKey } from '@hypermesh/crypto'
 
 export const CHAIN = sha256(text('a mesh for tests'))
 export const SUBJECT = sha256(text('an asset'))
@@ -188,7 +193,86 @@ export function flip(bytes: Uint8Array, bit: number): Uint8Array {
   return bytes.with(at >> 3, bytes[at >> 3]! ^ (1 << (at & 7)))
 }
 
-export { beacon, drawAuditors }
+/** Everything a test of proofs begins with: two honest nodes, and a proof by the first of them. */
+export interface Stage extends AsyncDisposable {
+  readonly honest: Node
+  readonly other: Node
+  readonly on: ProofGround
+  readonly attestation: Uint8Array
+  readonly bytes: Uint8Array
+  readonly question: ProofQuestion
+  /** What comes of the honest proof when someone changes it and writes it out again. */
+  changed(change: (proof: ConsensusProof) => Partial<ConsensusProof>): Uint8Array
+  /** The honest proof on another ground, signed anew by its owner: only what it stands on is wrong. */
+  moved(where: ProofGround): Uint8Array
+  verdict(proof: Uint8Array, asked?: Partial<ProofQuestion>): Checked
+}
+
+export async function openStage(): Promise<Stage> {
+  const folder = await temporaryFolder()
+  const honest = await node(0, folder.path)
+  const other = await node(1, folder.path)
+  const { key, owner, prover } = honest
+  const on = ground(owner, recordedBy(prover))
+  const attestation = await attest(prover, on)
+  const bytes = await prove(prover, on, attestation)
+  const now = on.finalized.header.timestamp + 900n
+  const question = { ...TERMS, now, subject: SUBJECT, owner }
+  const changed: Stage['changed'] = (change) => {
+    const proof = valueOf(proofCodec.decode(bytes))
+    return proofCodec.encode({ ...proof, ...change(proof) })
+  }
+  return {
+    honest,
+    other,
+    on,
+    attestation,
+    bytes,
+    question,
+    changed,
+    moved({ finalized, path }) {
+      const { header, certificate, descendants } = finalized
+      return changed(({ stake, time: { at } }) => ({
+        header,
+        certificate,
+        descendants,
+        commitment: { recorded: path.value!, siblings: path.siblings },
+        stake: {
+          ...stake,
+          signature: key.sign(claimBytes(header, { subject: SUBJECT, owner, at })),
+        },
+      }))
+    },
+    verdict: (proof, asked) => verifyInline(proof, { ...question, ...asked }),
+    async [Symbol.asyncDispose]() {
+      await honest.space[Symbol.asyncDispose]()
+      await other.space[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+export async function prove(
+  prover: Prover,
+  where: ProofGround,
+  attestation: Uint8Array,
+  subject = SUBJECT,
+): Promise<Uint8Array> {
+  const at = where.finalized.header.timestamp + 10n
+  const outcome = await prover.prove(where, { subject, attestation, at })
+  if (!outcome.ok) throw new Error(JSON.stringify(outcome.reason))
+  return outcome.bytes
+}
+
+export function refused(part: ProofRefusal['part'], code: string): unknown {
+  return { ok: false, reason: { part, code } }
+}
+
+/** What was decoded; a test that cannot decode its own bytes has failed. */
+export function valueOf<T>(decoded: Decoded<T>): T {
+  if (!decoded.ok) throw new Error(decoded.refusal.code)
+  return decoded.value
+}
 
 export function text(value: string): Uint8Array
 export function text(value: Uint8Array): string
