@@ -51,7 +51,7 @@ export interface EndpointOptions {
   /** What moves the bytes: QUIC unless given. */
   readonly carrier?: OpenCarrier
   readonly random?: Random
-  /** Hears what a handler or the authenticator threw; `context` is the protocol, or 'authenticator'. */
+  /** Hears what others threw; `context` is the handler's protocol, 'authenticator' or 'onPeer'. */
   readonly onError?: (error: unknown, context: string) => void
 }
 
@@ -242,7 +242,7 @@ class CarrierEndpoint implements Endpoint, House {
     dial?.link.resolve(link)
     // Ends this node's own dial, unless it is the one that led here.
     if (link.role === 'acceptor') dial?.cancel.abort()
-    for (const listener of this.#listeners) queueMicrotask(() => listener(link))
+    for (const listener of this.#listeners) queueMicrotask(() => this.#tell(listener, link))
     return undefined
   }
 
@@ -264,6 +264,14 @@ class CarrierEndpoint implements Endpoint, House {
   onHandlerError(error: unknown, protocol: string): void {
     this.#counts.failed++
     this.#onError(error, protocol)
+  }
+
+  #tell(listener: (connection: Connection) => void, link: Link): void {
+    try {
+      listener(link)
+    } catch (error) {
+      this.#onError(error, 'onPeer')
+    }
   }
 
   #register(protocol: string, service: Service): void {
