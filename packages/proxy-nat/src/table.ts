@@ -269,7 +269,7 @@ class Row implements Entry {
   }
 }
 
-/** Do `length` bytes from `offset` lie within `bytes`? */
+/** Do `length` bytes from `offset` lie within `bytes`? A sum too large to be exact is past any memory all the same. */
 export function isWithin(bytes: Uint8Array, offset: number, length: number): boolean {
   return offset >= 0 && length >= 0 && offset + length <= bytes.length
 }

@@ -50,10 +50,7 @@ const less = {
 }
 
 // As docs/proxy-nat.md describes it, not as the package has it.
-const claimCodec = record('hypermesh/capability-claim', 1, 512, {
-  asset: field.bytes({ length: 16 }),
-  region: field.count({ max: 0xffff_ffff }),
-  parent: field.bytes({ length: 32 }),
+const grantFields = {
   audience: field.bytes({ length: 32 }),
   rights: field.count({ max: 7 }),
   offset: field.count({ max: Number.MAX_SAFE_INTEGER }),
@@ -61,6 +58,22 @@ const claimCodec = record('hypermesh/capability-claim', 1, 512, {
   notBefore: field.uint(),
   notAfter: field.uint(),
   generation: field.count({ max: Number.MAX_SAFE_INTEGER }),
+}
+const claimCodec = record('hypermesh/capability-claim', 1, 512, {
+  asset: field.bytes({ length: 16 }),
+  region: field.count({ max: 0xffff_ffff }),
+  parent: field.bytes({ length: 32 }),
+  ...grantFields,
+})
+const key = field.bytes({ length: 32 })
+/** Encodes longer chains than the package does. */
+const longCodec = record('hypermesh/capability', 1, 9999, {
+  asset: field.bytes({ length: 16 }),
+  origin: field.record({ owner: key, falconHash: key, assetId: key }),
+  region: field.count({ max: 0xffff_ffff }),
+  grants: field.list(field.record({ ...grantFields, signature: field.bytes({ length: 64 }) }), {
+    max: 99,
+  }),
 })
 const { origin } = decoded(root)
 
@@ -99,7 +112,7 @@ function forged(
 // What the issuer of the last grant has to sign.
 function signedBytes({ asset, region, grants }: Capability): Uint8Array {
   const parent = grantIds(
-    capabilityCodec.encode({ asset, origin, region, grants: grants.slice(0, -1) }),
+    longCodec.encode({ asset, origin, region, grants: grants.slice(0, -1) }),
   ).at(-1)!
   const { signature: _, ...claim } = grants.at(-1)!
   return claimCodec.encode({ asset, region, parent, ...claim })
@@ -211,6 +224,21 @@ describe('what a cheat signs', () => {
         stranger,
       ),
     ).toBe('bad-signature')
+  })
+
+  test('a chain longer than a reader verifies is refused, however sound it is', () => {
+    const keys = Array.from({ length: GRANTS_MAX + 1 }, (_, at) => keyOf(10 + at))
+    const first = decoded(grant({ ...terms, audience: keys[0]!.publicKey }))
+    let chain = first
+    for (let at = 1; at < keys.length; at++) {
+      const draft = { ...first.grants[0]!, audience: keys[at]!.publicKey }
+      const unsigned = { ...chain, grants: [...chain.grants, draft] }
+      const signature = keys[at - 1]!.sign(signedBytes(unsigned))
+      chain = { ...chain, grants: [...chain.grants, { ...draft, signature }] }
+    }
+    const shorter = { ...chain, grants: chain.grants.slice(0, -1) }
+    expect(check(longCodec.encode(shorter), keys[GRANTS_MAX - 1])).toBe('ok')
+    expect(check(longCodec.encode(chain), keys[GRANTS_MAX])).toBe('bad-capability')
   })
 
   test('a capability without a grant grants nothing', () => {
