@@ -64,17 +64,9 @@ export async function passphraseKey(
   salt: Uint8Array,
   cost: PassphraseCost = PASSPHRASE_COST,
 ): Promise<Uint8Array> {
-  if (passphrase === '') throw new CryptoError('bad-value', 'the passphrase is empty')
+  checkPassphrase(passphrase, cost)
   if (salt.length < SALT_SIZE_MIN) {
     throw new CryptoError('bad-value', `a salt of ${salt.length} bytes is too short`)
-  }
-  for (const part of ['memoryKib', 'passes', 'lanes'] as const) {
-    const value = cost[part]
-    const least = PASSPHRASE_COST_MIN[part]
-    const most = PASSPHRASE_COST_MAX[part]
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new CryptoError('bad-value', `${part} is ${value}, outside ${least} to ${most}`)
-    }
   }
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   const parameters = {
@@ -90,4 +82,17 @@ export async function passphraseKey(
     else resolve(new Uint8Array(key))
   })
   return promise
+}
+
+/** @throws {CryptoError} `bad-value`, as {@link passphraseKey} does. */
+export function checkPassphrase(passphrase: string, cost: PassphraseCost): void {
+  if (passphrase === '') throw new CryptoError('bad-value', 'the passphrase is empty')
+  for (const part of ['memoryKib', 'passes', 'lanes'] as const) {
+    const value = cost[part]
+    const least = PASSPHRASE_COST_MIN[part]
+    const most = PASSPHRASE_COST_MAX[part]
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new CryptoError('bad-value', `${part} is ${value}, outside ${least} to ${most}`)
+    }
+  }
 }

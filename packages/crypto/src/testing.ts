@@ -63,7 +63,7 @@ export function randomTests(test: Test, name: string, open: () => Random): void 
     assert.ok(!equal(draw(random, 32), draw(random, 32)))
   })
   test(`${name}: gives each value of a byte about equally often`, () => {
-    const counts = new Array<number>(256).fill(0)
+    const counts = Array.from({ length: 256 }, () => 0)
     for (const byte of draw(open(), 65_536)) counts[byte]! += 1
     // 256 each on average; chi-squared with 255 degrees of freedom is over 400 once in ten million.
     const chi = counts.reduce((sum, count) => sum + (count - 256) ** 2 / 256, 0)

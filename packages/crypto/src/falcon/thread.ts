@@ -24,16 +24,10 @@ function answer(id: number, job: Job): Answered {
 }
 
 function work(job: Job): Yield[keyof Yield] {
-  switch (job.type) {
-    case 'generate':
-      return generate()
-    case 'publish':
-      return { publicKey: falcon1024.getPublicKey(job.secret) }
-    case 'sign':
-      return { signature: falcon1024.sign(job.message, job.secret) }
-    case 'verify':
-      return { valid: falcon1024.verify(job.signature, job.message, job.publicKey) }
-  }
+  if (job.type === 'generate') return generate()
+  if (job.type === 'publish') return { publicKey: falcon1024.getPublicKey(job.secret) }
+  if (job.type === 'sign') return { signature: falcon1024.sign(job.message, job.secret) }
+  return { valid: falcon1024.verify(job.signature, job.message, job.publicKey) }
 }
 
 function generate(): Yield['generate'] {

@@ -1,5 +1,5 @@
 import { CryptoError } from '../errors.ts'
-import { PASSPHRASE_COST } from '../kdf.ts'
+import { PASSPHRASE_COST, checkPassphrase } from '../kdf.ts'
 import type { PassphraseCost } from '../kdf.ts'
 import { generateSigningKey, signingKeyFromSeed } from '../signature/native.ts'
 import type { SigningKey } from '../signature/native.ts'
@@ -43,6 +43,7 @@ export async function createIdentity(
   options: IdentityFile & { readonly cost?: PassphraseCost },
 ): Promise<Identity> {
   const { file, passphrase, cost = PASSPHRASE_COST } = options
+  checkPassphrase(passphrase, cost)
   await checkNew(file)
   const falcon = await generateSigner('falcon-1024')
   const identity = assemble(generateSigningKey('ed25519'), generateSigningKey('ml-dsa-65'), falcon)
