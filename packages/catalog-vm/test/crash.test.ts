@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ISOLATIONS } from '@hypermesh/catalog-vm'
 import { expect, test } from 'vitest'
+import { busy, descendants, eventually, isRunning } from './processes.ts'
 
 const NODE = ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source']
 
@@ -37,7 +38,7 @@ test.each(ISOLATIONS)(
       process.stdout.write(`${level} ${words}\n`)
       return
     }
-    await eventually(() => busy(descendants(pid)))
+    await eventually(() => busy(pid) !== undefined)
     const started = descendants(pid)
     child.kill('SIGKILL')
     await once(child, 'close')
@@ -47,52 +48,6 @@ test.each(ISOLATIONS)(
     expect(started.length).toBeGreaterThan(0)
   },
 )
-
-interface Stat {
-  readonly parent: number
-  readonly state: string
-  readonly ticks: number
-}
-
-// proc(5): state, ppid and utime, after the name in parentheses.
-function stat(pid: number): Stat | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const words = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { state: words[0] ?? '', parent: Number(words[1]), ticks: Number(words[11]) }
-  } catch {
-    return undefined
-  }
-}
-
-function isRunning(pid: number): boolean {
-  const found = stat(pid)
-  return found !== undefined && found.state !== 'Z'
-}
-
-function descendants(root: number): readonly number[] {
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
-  const parents = new Map(pids.map((pid) => [pid, stat(pid)?.parent ?? 0]))
-  const isBelow = (pid: number): boolean => {
-    for (let at = parents.get(pid) ?? 0; at > 0; at = parents.get(at) ?? 0)
-      if (at === root) return true
-    return false
-  }
-  return pids.filter(isBelow)
-}
-
-// A fifth of a second of processor time: the program itself is at work, not what starts it.
-function busy(pids: readonly number[]): boolean {
-  return pids.some((pid) => (stat(pid)?.ticks ?? 0) > 20)
-}
-
-async function eventually(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!holds()) {
-    expect(performance.now()).toBeLessThan(deadline)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 function removeGroups(folder: string, prefix: string, depth: number): void {
   let entries: readonly string[] = []

@@ -60,8 +60,6 @@ function confinement(view: View, runtime: Runtime): readonly string[] {
     NOBODY,
     '--gid',
     NOBODY,
-    // No second user namespace, in which a program would be root again.
-    '--disable-userns',
     '--unshare-pid',
     '--unshare-net',
     '--unshare-ipc',
@@ -69,11 +67,9 @@ function confinement(view: View, runtime: Runtime): readonly string[] {
     '--unshare-cgroup-try',
     '--hostname',
     'sandbox',
-    '--new-session',
     '--die-with-parent',
     '--cap-drop',
     'ALL',
-    '--clearenv',
     ...Object.entries(runtime.environment).flatMap(([name, value]) => ['--setenv', name, value]),
     // Before the rest: an interpreter may live under /tmp.
     '--size',

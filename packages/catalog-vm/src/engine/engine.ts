@@ -27,6 +27,8 @@ export interface EngineReport {
   readonly enforced: Readonly<Record<Limited, Enforcement>>
   /** Why it is not available, or a language of it is not. */
   readonly reasons: readonly string[]
+  /** Where the confinement starts but was seen not to hold. Such an engine is never available. */
+  readonly holes: readonly string[]
   readonly remedy?: string
 }
 

@@ -18,6 +18,7 @@ import type { Engine, EngineReport, Task } from './engine.ts'
 import { NOTHING_ENFORCED } from './engine.ts'
 import type { CgroupRights } from './launch.ts'
 import { launch } from './launch.ts'
+import type { Confinement } from './probe.ts'
 
 // What a process of Node has and a program must not find.
 const FOREIGN = `process require module fetch console setTimeout WebAssembly SharedArrayBuffer XMLHttpRequest WebSocket`
@@ -38,7 +39,7 @@ const PROBE_LIMITS = {
 export async function openIsolate(rights: CgroupRights): Promise<Engine> {
   const native = findNative()
   if (native === undefined) {
-    return closed('isolated-vm is not installed or has no build for this Node')
+    return closed('isolated-vm is not installed or has no build for this Node', [])
   }
   const flags = [
     ...NODE_FLAGS,
@@ -65,20 +66,20 @@ export async function openIsolate(rights: CgroupRights): Promise<Engine> {
     const stdin = javaScriptFrame(task.program, task.input)
     return launch({ argv: [program, ...args], env: JAVASCRIPT_ENVIRONMENT, stdin, rights }, task)
   }
-  const hole = await probe(execute)
-  if (hole !== undefined) return closed(hole)
+  const { failure, holes } = await probe(execute)
+  if (failure !== undefined || holes.length > 0) return closed(failure ?? holes.join('; '), holes)
   return { report: report(rights, isHeld(rights, limiter, idle)), execute }
 }
 
-async function probe(execute: Engine['execute']): Promise<string | undefined> {
+async function probe(execute: Engine['execute']): Promise<Confinement> {
   const program = { language: 'javascript', source: LOOK_AROUND } as const
   const execution = await execute({ program, input: new Uint8Array(0), limits: PROBE_LIMITS })
   if (!execution.ok) {
     const { reason, stderr = '' } = execution.refusal
-    return `the isolate did not start: ${reason} ${stderr}`.trim()
+    return { failure: `the isolate did not start: ${reason} ${stderr}`.trim(), holes: [] }
   }
   const found = new TextDecoder().decode(execution.output)
-  return found === '[]' ? undefined : `the isolate shows ${found}`
+  return { holes: found === '[]' ? [] : [`the isolate shows ${found}`] }
 }
 
 // The native module itself, so that the confined process needs to read no folder to find it.
@@ -101,7 +102,7 @@ function isHeld(
   return rights.memory || (limiter !== undefined && idle !== undefined)
 }
 
-function closed(reason: string): Engine {
+function closed(reason: string, holes: readonly string[]): Engine {
   return {
     report: {
       isolation: 'isolate',
@@ -110,6 +111,7 @@ function closed(reason: string): Engine {
       runtimes: {},
       enforced: NOTHING_ENFORCED,
       reasons: [reason],
+      holes,
       remedy: 'install isolated-vm, an optional dependency of this package',
     },
     execute: async () => refuse('isolation-unavailable', reason),
@@ -134,5 +136,6 @@ function report(rights: CgroupRights, isHeld: boolean): EngineReport {
       output: 'process',
     },
     reasons: [],
+    holes: [],
   }
 }

@@ -49,15 +49,18 @@ interface Findings {
   readonly child: string
 }
 
-/**
- * Looks around from inside: the confinement counts only where it is seen to hold.
- *
- * @returns The holes found; none is what is wanted.
- */
+export interface Confinement {
+  /** Why the sandbox did not start. */
+  readonly failure?: string
+  /** What it let through. */
+  readonly holes: readonly string[]
+}
+
+/** Looks around from inside: the confinement counts only where it is seen to hold. */
 export async function probeConfinement(
   hasFilter: boolean,
   start: (command: readonly string[], task: Task) => Promise<Execution>,
-): Promise<readonly string[]> {
+): Promise<Confinement> {
   await using listener = await listen()
   // This very file: on the host it is there.
   const command = findingsCommand(fileURLToPath(import.meta.url), listener.port)
@@ -68,13 +71,13 @@ export async function probeConfinement(
   })
   if (!execution.ok) {
     const { reason, stderr = '' } = execution.refusal
-    return [`the sandbox did not start: ${reason} ${stderr}`.trim()]
+    return { failure: `the sandbox did not start: ${reason} ${stderr}`.trim(), holes: [] }
   }
   const findings: Findings = JSON.parse(new TextDecoder().decode(execution.output))
-  return holes(findings, hasFilter)
+  return { holes: holesIn(findings, hasFilter) }
 }
 
-function holes(findings: Findings, hasFilter: boolean): readonly string[] {
+function holesIn(findings: Findings, hasFilter: boolean): readonly string[] {
   const { root, environment, network, child } = findings
   const foreign = environment.filter((name) => name !== 'TZ' && name !== 'PWD')
   return [

@@ -39,7 +39,7 @@ const NO_GROUP = 'without a memory control group nothing holds what several proc
 /** An engine around a wrapping, or the reasons why it confines nothing on this host. */
 export async function openSandboxed(wrapping: Wrapping, ground: Ground): Promise<Engine> {
   const { missing, hasFilter } = wrapping
-  if (missing.length > 0) return closed(wrapping, missing)
+  if (missing.length > 0) return closed(wrapping, missing, [])
   const { javascript } = ground
   // A limit of one process holds a job only where the job cannot start a second one: a filter sees to that, and the
   // bare realm of JavaScript does.
@@ -59,15 +59,18 @@ export async function openSandboxed(wrapping: Wrapping, ground: Ground): Promise
       runtime.stdin(task.program, task.input),
       task,
     )
-  const [holes, ...flaws] = await Promise.all([
+  const [confinement, ...flaws] = await Promise.all([
     probeConfinement(hasFilter, (command, task) =>
       start(javascript, command, new Uint8Array(0), task),
     ),
     ...[javascript, ...others].map((each) => probeRuntime(each, (task) => execute(each, task))),
   ])
   const runtimes = [javascript, ...others].filter((_, index) => flaws[index] === undefined)
-  const reasons = [...holes, ...unheld, ...flaws.filter((flaw) => flaw !== undefined)]
-  if (holes.length > 0 || runtimes.length === 0) return closed(wrapping, reasons)
+  const { failure, holes } = confinement
+  const reasons = [failure, ...holes, ...unheld, ...flaws].filter((each) => each !== undefined)
+  if (failure !== undefined || holes.length > 0 || runtimes.length === 0) {
+    return closed(wrapping, reasons, holes)
+  }
   const byLanguage = new Map<Language, Runtime>(runtimes.map((each) => [each.language, each]))
   return {
     report: report(wrapping, ground.rights, runtimes, reasons),
@@ -79,7 +82,7 @@ export async function openSandboxed(wrapping: Wrapping, ground: Ground): Promise
   }
 }
 
-function closed(wrapping: Wrapping, reasons: readonly string[]): Engine {
+function closed(wrapping: Wrapping, reasons: readonly string[], holes: readonly string[]): Engine {
   const { isolation, engine, remedy } = wrapping
   return {
     report: {
@@ -89,6 +92,7 @@ function closed(wrapping: Wrapping, reasons: readonly string[]): Engine {
       runtimes: {},
       enforced: NOTHING_ENFORCED,
       reasons,
+      holes,
       remedy,
     },
     execute: async () => refuse('isolation-unavailable', reasons.join('; ')),
@@ -118,5 +122,6 @@ function report(
       output: 'process',
     },
     reasons,
+    holes: [],
   }
 }

@@ -16,7 +16,7 @@ export const HARNESS_FOLDER: string = dirname(
 )
 
 /** Of JavaScript, inside and outside: time is that of the mesh, not of the host's place. */
-export const JAVASCRIPT_ENVIRONMENT: Readonly<Record<string, string>> = { PWD: '/tmp', TZ: 'UTC' }
+export const JAVASCRIPT_ENVIRONMENT: Readonly<Record<string, string>> = { TZ: 'UTC' }
 
 export function harness(name: 'context' | 'isolate' | 'findings', folder: string): string {
   return join(folder, name + SUFFIX)

@@ -309,7 +309,20 @@ print(library.unshare(0x10000000), library.unshare(0x20000), library.chroot(b'/t
     assert.equal(executed.refusal.code, 'wall-time')
     await eventually(() => named(name) === 0)
   })
-  if (!isFiltered || process.arch !== 'x64') return
+  if (!isFiltered) return
+  test('system calls are allowed for some of their arguments only', async () => {
+    // TIOCSTI types into a terminal; PR_SET_DUMPABLE opens a process to its peers.
+    const source = `import ctypes
+library = ctypes.CDLL(None, use_errno=True)
+def error(result): return ctypes.get_errno() if result < 0 else 0
+print(error(library.ioctl(0, 0x5412, b'x')), error(library.prctl(4, 1, 0, 0, 0)))`
+    assert.equal(await text('python', source), '1 1\n')
+  })
+  if (process.arch !== 'x64') return
+  test('a system call of x32 ends the program', async () => {
+    const source = 'import ctypes\nprint(ctypes.CDLL(None).syscall(0x40000000 + 39))'
+    await refused('program-failed', 'python', source)
+  })
   test('a system call of another machine ends the program', async () => {
     // mov eax, 20 (getpid); int 0x80; ret
     const source = `import ctypes, mmap
