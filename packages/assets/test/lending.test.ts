@@ -1,10 +1,14 @@
-import type { AssetsOptions, Machine } from '@hypermesh/assets'
+import type { AssetsOptions, Machine, PrivacyLevel } from '@hypermesh/assets'
 import { LEASE_MS_MAX } from '@hypermesh/assets'
 import { simulatedMachine } from '@hypermesh/assets/testing'
 import { toHex } from '@hypermesh/crypto'
+import type { MappedMemory } from '@hypermesh/host'
 import { HostError } from '@hypermesh/host'
 import { describe, expect, test } from 'vitest'
-import { asking, lent, MIB, open, opened, owner, SIZE } from './house.ts'
+import { asking, holder, lent, MIB, open, opened, owner, SIZE } from './house.ts'
+
+// No such level, as it may come from somewhere untyped.
+const everyone: PrivacyLevel = JSON.parse('"everyone"')
 
 describe('lending', () => {
   test('memory that is lent is there, and gone when it is given back', async () => {
@@ -58,12 +62,32 @@ describe('lending', () => {
   })
 
   test('a lease that the ledger does not order is none, and gives everything back', async () => {
-    const { assets, ledger } = await opened()
+    const mapped: MappedMemory[] = []
+    const simulated = simulatedMachine(SIZE)
+    const map = async (sizeBytes: number): Promise<MappedMemory> => {
+      const memory = await simulated.map(sizeBytes)
+      mapped.push(memory)
+      return memory
+    }
+    const { assets, ledger } = await opened({ machine: { ...simulated, map } })
     ledger.refuse('no quorum')
     const claimed = await assets.claim(asking({ memory: 4_096n }))
     expect(claimed).toEqual({ ok: false, refusal: { code: 'not-ordered', reason: 'no quorum' } })
     expect(assets.lendable().free.memory).toBe(assets.lendable().capacity.memory)
     expect(assets.leases()).toEqual([])
+    expect(mapped.map(({ bytes }) => bytes.length)).toEqual([0])
+  })
+
+  test('a holder who changes its key afterwards changes nothing', async () => {
+    const { assets, ledger } = await opened()
+    const key = holder.slice()
+    const claiming = assets.claim(asking({ cpu: 1n, holder: key }))
+    key.fill(0)
+    const claimed = await claiming
+    expect(claimed.ok && claimed.lease.holder).toEqual(holder)
+    key.fill(1)
+    expect(ledger.operations.at(-1)).toMatchObject({ type: 'lease', holder })
+    expect(assets.leases()[0]?.holder).toEqual(holder)
   })
 
   test('a ledger that fails leaves nothing lent', async () => {
@@ -96,6 +120,7 @@ describe('lending', () => {
 
   test.each([
     { more: { holder: new Uint8Array(31), cpu: 1n }, code: 'bad-request' },
+    { more: { cpu: 1n, privacy: everyone }, code: 'bad-request' },
     { more: { cpu: -1n }, code: 'bad-request' },
     { more: { cpu: 2n ** 64n }, code: 'bad-request' },
     { more: { memory: 2n ** 60n }, code: 'bad-request' },
@@ -256,8 +281,12 @@ describe('giving back', () => {
     const claiming = assets.claim(asking({ memory: 4_096n }))
     const closing = assets[Symbol.asyncDispose]()
     expect(lease.region?.bytes.length).toBe(0)
+    let isClosed = false
+    const closed = closing.then(() => (isClosed = true))
+    await new Promise((turn) => setImmediate(turn))
+    expect(isClosed).toBe(false)
     resolve()
-    await closing
+    await closed
     await expect(claiming).rejects.toMatchObject({ name: 'AssetsError', code: 'closed' })
     await expect(assets.claim(asking({ cpu: 1n }))).rejects.toMatchObject({ code: 'closed' })
     expect(() => assets.detect()).toThrow(expect.objectContaining({ code: 'closed' }))

@@ -104,6 +104,36 @@ describe('registering', () => {
     expect(await assets.claim(asking({ cpu: 1n }))).toMatchObject({ ok: false })
   })
 
+  test('a proof of no credible size is not even shown to the verifier', async () => {
+    let asked = 0
+    const verify = () => Promise.resolve({ ok: true, asked: (asked += 1) } as const)
+    const { assets } = await open({ proofs: { verify } })
+    const [cpu] = assets.detect()
+    if (cpu === undefined) throw new Error('nothing detected')
+    const proof = new Uint8Array(PROOF_SIZE_MAX + 1)
+    expect(await assets.register(cpu, proof)).toMatchObject({ refusal: { code: 'proof-refused' } })
+    expect(asked).toBe(0)
+  })
+
+  test('what has changed while it was being registered is not lendable as it was', async () => {
+    let { cores } = SIZE
+    const machine = {
+      ...simulatedMachine(SIZE),
+      cpu: () => simulatedMachine({ ...SIZE, cores }).cpu(),
+    }
+    const { assets, proofs, ledger } = await open({ machine })
+    const [cpu] = assets.detect()
+    if (cpu === undefined) throw new Error('nothing detected')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    ledger.delay(promise)
+    const registering = assets.register(cpu, proofs.prove(cpu.id))
+    cores = 1
+    assets.detect()
+    resolve()
+    expect(await registering).toMatchObject({ refusal: { code: 'stale-asset' } })
+    expect(assets.lendable().capacity.cpu).toBe(0n)
+  })
+
   test('an asset that the ledger does not order stays unlendable', async () => {
     const { assets, proofs, ledger } = await open()
     const [cpu] = assets.detect()

@@ -6,7 +6,7 @@ import { hierarchies } from './hierarchy.ts'
 import type { KernelFiles } from './kernel.ts'
 import { kernelFiles, numberAfter, readIfThere, wholeNumber } from './kernel.ts'
 import type { CgroupLimits, Placement } from './placement.ts'
-import { placements } from './placement.ts'
+import { FOLDER_PREFIX, parents, placements } from './placement.ts'
 import type { Probe } from './probe.ts'
 import { available, errorCode, errorText, unavailable } from './probe.ts'
 
@@ -94,6 +94,35 @@ export function createCgroup(
     kill: () => killAll(name, folders, files),
     remove: () => removeAll(name, folders, files),
   }
+}
+
+/**
+ * Ends and removes the groups that a process which was killed has left behind, with all that runs in them.
+ *
+ * @param prefix - Groups named `PREFIX-...` are taken; give each node a prefix of its own.
+ * @returns The names of those removed.
+ * @throws {HostError} `cgroup-busy` when one does not become empty; `invalid-argument`.
+ */
+export async function reclaimCgroups(
+  prefix: string,
+  files: KernelFiles = kernelFiles,
+): Promise<readonly string[]> {
+  if (!NAME.test(prefix))
+    throw new HostError('invalid-argument', `prefix ${JSON.stringify(prefix)}`)
+  const found = new Map<string, Placement[]>()
+  for (const parent of parents(hierarchies(files))) {
+    for (const folder of files.folders(parent)) {
+      if (!folder.startsWith(`${FOLDER_PREFIX}${prefix}-`)) continue
+      const name = folder.slice(FOLDER_PREFIX.length)
+      const places = found.get(name) ?? []
+      found.set(name, [...places, { folder: `${parent}/${folder}`, settings: [] }])
+    }
+  }
+  for (const [name, places] of found) {
+    await killAll(name, places, files)
+    await removeAll(name, places, files)
+  }
+  return [...found.keys()]
 }
 
 function versionOf(trees: readonly Hierarchy[]): 'v1' | 'v2' | 'hybrid' {

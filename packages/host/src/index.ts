@@ -12,7 +12,7 @@
  *
  * @packageDocumentation
  */
-export { CGROUP_WAIT_MS_MAX, createCgroup, probeCgroups } from './cgroup.ts'
+export { CGROUP_WAIT_MS_MAX, createCgroup, probeCgroups, reclaimCgroups } from './cgroup.ts'
 export type { Cgroup } from './cgroup.ts'
 export { cpuInfo, cpuTimes } from './cpu.ts'
 export { freeSpace } from './disk.ts'

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 
 /** The kernel's text files under /proc and /sys: how Linux is asked and told without native code. */
 export interface KernelFiles {
@@ -7,6 +7,8 @@ export interface KernelFiles {
   write(path: string, text: string): void
   makeFolder(path: string): void
   removeFolder(path: string): void
+  /** The names of the folders in a folder. */
+  folders(path: string): readonly string[]
 }
 
 /** The files of the running kernel. */
@@ -20,6 +22,10 @@ export const kernelFiles: KernelFiles = {
   },
   removeFolder: (path) => {
     rmdirSync(path)
+  },
+  folders: (path) => {
+    const entries = readdirSync(path, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   },
 }
 

@@ -34,6 +34,21 @@ const QUOTA_US_MIN = 1_000
 type Controller = 'memory' | 'cpu' | 'pids'
 type Settings = Readonly<Record<Controller, (limits: CgroupLimits) => readonly Setting[]>>
 
+/** What the folder of every group of ours begins with. */
+export const FOLDER_PREFIX = 'hypermesh-'
+
+/** Where groups of ours can be: below this process's own group, or in version 2 beside it. */
+export function parents(trees: readonly Hierarchy[]): readonly string[] {
+  const folders = trees.flatMap(({ version, own, mount }) =>
+    version === 2 && own !== mount ? [own, parentOf(own)] : [own],
+  )
+  return [...new Set(folders)]
+}
+
+function parentOf(folder: string): string {
+  return folder.slice(0, folder.lastIndexOf('/'))
+}
+
 /** The folders a group of that name needs in each tree, with the settings that make its limits. */
 export function placements(
   name: string,
@@ -49,7 +64,7 @@ export function placements(
     const tree = treeOf(trees, controller)
     if (tree !== undefined) {
       const settings = SETTINGS_V1[controller](limits)
-      places.push({ folder: `${tree.own}/hypermesh-${name}`, settings })
+      places.push({ folder: `${tree.own}/${FOLDER_PREFIX}${name}`, settings })
     } else if (unified?.controllers.has(controller)) onUnified.push(controller)
     else throw new HostError('cgroup-unavailable', `no ${controller} controller on this host`)
   }
@@ -58,11 +73,11 @@ export function placements(
     throw new HostError('cgroup-unavailable', 'no tree that counts CPU time')
   }
   if (accounting !== undefined)
-    places.push({ folder: `${accounting.own}/hypermesh-${name}`, settings: [] })
+    places.push({ folder: `${accounting.own}/${FOLDER_PREFIX}${name}`, settings: [] })
   if (unified !== undefined) {
     const parent = parentV2(unified, onUnified, files)
     const settings = onUnified.flatMap((controller) => SETTINGS_V2[controller](limits))
-    places.push({ folder: `${parent}/hypermesh-${name}`, settings })
+    places.push({ folder: `${parent}/${FOLDER_PREFIX}${name}`, settings })
   }
   return merged(places)
 }
@@ -139,7 +154,7 @@ function parentV2(
       )
     }
   }
-  const beside = unified.own.slice(0, unified.own.lastIndexOf('/'))
+  const beside = parentOf(unified.own)
   enable(beside, controllers, files)
   return beside
 }

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Cgroup, CgroupLimits } from '@hypermesh/host'
-import { createCgroup, findProgram, probeCgroups, run } from '@hypermesh/host'
+import { createCgroup, findProgram, probeCgroups, reclaimCgroups, run } from '@hypermesh/host'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { hasEnded, text } from './children.ts'
 import { readOnlyKernel, unifiedKernel } from './simulated.ts'
 
@@ -19,7 +19,8 @@ async function within<T>(
   held: CgroupLimits,
   work: (group: Cgroup) => Promise<T>,
 ): Promise<T> {
-  const group = createCgroup(name, held)
+  // Named by this process too, so that what a killed run left behind is not in the way.
+  const group = createCgroup(`${name}-${process.pid}`, held)
   try {
     return await work(group)
   } finally {
@@ -49,7 +50,10 @@ describe.skipIf(!probe.available)('on this host', () => {
     }))
 
   test('a child that cannot enter its group does not start', async () => {
-    const gone = { ...createCgroup('gone', {}), procsFiles: ['/no/such/folder/cgroup.procs'] }
+    const gone = {
+      ...createCgroup(`gone-${process.pid}`, {}),
+      procsFiles: ['/no/such/folder/cgroup.procs'],
+    }
     const running = run({ argv: ['echo', 'started'], ...limits, cgroup: gone })
     await expect(running).rejects.toMatchObject({ code: 'cgroup-unavailable' })
     await gone.remove()
@@ -110,7 +114,7 @@ describe.skipIf(!probe.available)('on this host', () => {
 
   test('a name in use is refused; an empty group left behind is replaced', async () => {
     await within('twice', {}, async (first) => {
-      expect(createCgroup('twice', {}).procsFiles).toEqual(first.procsFiles)
+      expect(createCgroup(first.name, {}).procsFiles).toEqual(first.procsFiles)
       await run({
         argv: ['sleep', '60'],
         ...limits,
@@ -118,11 +122,30 @@ describe.skipIf(!probe.available)('on this host', () => {
         cgroup: first,
         onSpawn: (pid) => {
           first.add(pid)
-          const again = () => createCgroup('twice', {})
+          const again = () => createCgroup(first.name, {})
           expect(again).toThrow(expect.objectContaining({ code: 'cgroup-exists' }))
         },
       })
     })
+  })
+
+  test('what a killed process left behind is ended and removed by its prefix', async () => {
+    const prefix = `left-${process.pid}`
+    const left = createCgroup(`${prefix}-a`, { pids: 8 })
+    const other = createCgroup(`${prefix}b`, {})
+    const running = run({
+      argv: ['sleep', '60'],
+      ...limits,
+      onSpawn: (pid) => left.add(pid),
+    })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await reclaimCgroups(prefix)).toEqual([`${prefix}-a`])
+    expect(await running).toMatchObject({ signal: 'SIGKILL' })
+    expect(left.procsFiles.some((path) => existsSync(path))).toBe(false)
+    // Not below the prefix, so not ours to end.
+    expect(other.procsFiles.every((path) => existsSync(path))).toBe(true)
+    await other.remove()
+    expect(await reclaimCgroups(prefix)).toEqual([])
   })
 
   test('a process that is not there cannot be moved, and 0 never means ourselves', () =>
@@ -186,6 +209,28 @@ describe('version 2', () => {
       available: true,
       value: { version: 'v2', memory: true, cpu: true, pids: true },
     })
+  })
+
+  test('a limit that the kernel does not take leaves no group without it', () => {
+    const kernel = unifiedKernel('/')
+    const write = (path: string, text: string): void => {
+      if (path.endsWith('/cpu.max')) throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' })
+      kernel.write(path, text)
+    }
+    expect(() => createCgroup('job-1', all, { ...kernel, write })).toThrow(
+      expect.objectContaining({ code: 'cgroup-unavailable' }),
+    )
+    expect(kernel.folders('/sys/fs/cgroup')).toEqual([])
+  })
+
+  test('a process of another pid namespace, listed as 0, does not end us in its stead', async () => {
+    const kernel = unifiedKernel('/')
+    const group = createCgroup('job-1', all, kernel)
+    kernel.files.set(group.procsFiles[0] ?? '', '0\n')
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => true)
+    await group.kill().catch(() => {})
+    expect(kill).not.toHaveBeenCalled()
+    kill.mockRestore()
   })
 
   test.each(['memory.max', 'cpu.max'])('but never so that our own %s is evaded', (file) => {

@@ -14,6 +14,7 @@ export function readOnlyKernel(files: Readonly<Record<string, string>>): KernelF
     write: refuse,
     makeFolder: refuse,
     removeFolder: refuse,
+    folders: () => [],
   }
 }
 
@@ -74,6 +75,14 @@ export function unifiedKernel(
       }
       if (enabled.includes('cpu')) files.set(`${path}/cpu.max`, 'max 100000')
       if (enabled.includes('pids')) files.set(`${path}/pids.max`, 'max')
+    },
+    folders: (path) => {
+      const procs = [...files.keys()].filter((name) => name.endsWith('/cgroup.procs'))
+      const groups = procs.map((name) => name.slice(0, -'/cgroup.procs'.length))
+      const below = groups.filter((group) => group.startsWith(`${path}/`))
+      return below
+        .map((group) => group.slice(path.length + 1))
+        .filter((name) => !name.includes('/'))
     },
     removeFolder: (path) => {
       if (!files.has(`${path}/cgroup.procs`)) missing()
