@@ -19,7 +19,7 @@ export interface Placement {
   readonly settings: readonly Setting[]
 }
 
-export interface Setting {
+interface Setting {
   readonly file: string
   readonly text: string
   /** Not every kernel keeps this file, and where it is missing nothing is lost. */
