@@ -175,6 +175,7 @@ describe('when: a proof', () => {
     { at: time + 701n, now: time + 200n, code: 'in-the-future' },
     { at: time, now: time - 500n, code: undefined },
     { at: time, now: time - 501n, code: 'in-the-future' },
+    { at: time - 500n, now: time - 501n, code: 'in-the-future' },
     { at: time, now: time + 60_000n, code: undefined },
     { at: time, now: time + 60_001n, code: 'too-old' },
   ] as const)('claimed at $at and judged at $now is $code', ({ at, now, code }) => {
