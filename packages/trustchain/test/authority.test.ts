@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { generateSigningKey, toHex } from '@hypermesh/crypto'
 import {
@@ -249,7 +249,7 @@ describe('revoking', () => {
     const held = heldLedger(here.ledger)
     await using authority = await here.open({ ledger: held })
     const asked = authority.issue(request('node-1'))
-    await expect.poll(() => authority.entries().length).toBe(2)
+    await expect.poll(() => authority.entries().length, { timeout: 10_000 }).toBe(2)
     const decoded = entryCodec.decode(authority.entries()[1]!.entry)
     if (!decoded.ok || decoded.value.body.type !== 'issued') throw new Error('unreadable')
     const revoking = authority.revoke(decoded.value.body.serial, 'superseded')
@@ -275,9 +275,11 @@ describe('opening', () => {
   test('a lost store is not replaced by a new authority', async () => {
     using here = ground()
     await (await here.open())[Symbol.asyncDispose]()
-    await expect(here.open({ file: `${here.path}/other.db` })).rejects.toMatchObject({
-      code: 'store-missing',
-    })
+    const file = `${here.path}/other.db`
+    await expect(here.open({ file })).rejects.toMatchObject({ code: 'store-missing' })
+    expect(existsSync(file)).toBe(false)
+    writeFileSync(file, '')
+    await expect(here.open({ file })).rejects.toMatchObject({ code: 'store-missing' })
   })
 
   test('keys that were lost, or are another’s, are an error', async () => {
@@ -287,6 +289,13 @@ describe('opening', () => {
     await (await there.open())[Symbol.asyncDispose]()
     await expect(here.open({ keys: memoryKeys() })).rejects.toMatchObject({ code: 'key-missing' })
     await expect(here.open({ keys: there.keys })).rejects.toMatchObject({ code: 'key-mismatch' })
+  })
+
+  test('keys that remember another root are an error', async () => {
+    using here = ground()
+    await (await here.open())[Symbol.asyncDispose]()
+    await here.keys.save('flights-founded', new Uint8Array(32))
+    await expect(here.open()).rejects.toMatchObject({ code: 'key-mismatch' })
   })
 
   test('a key that is not the certificate’s is an error', async () => {
@@ -331,7 +340,7 @@ describe('opening', () => {
     const asked = expect(authority.issue(request('node-1', key))).rejects.toMatchObject({
       code: 'closed',
     })
-    await expect.poll(() => authority.entries().length).toBe(2)
+    await expect.poll(() => authority.entries().length, { timeout: 10_000 }).toBe(2)
     await authority[Symbol.asyncDispose]()
     held.release()
     await asked
@@ -349,7 +358,12 @@ describe('a damaged store', () => {
     ],
     [
       'a changed entry',
-      (file: string) => change(file, "UPDATE journal SET entry = x'00' WHERE n = 2"),
+      // The last byte belongs to the signature: the entry can be read all the same.
+      (file: string) =>
+        change(
+          file,
+          "UPDATE journal SET entry = CAST(substr(entry, 1, length(entry) - 1) || x'ff' AS BLOB)",
+        ),
     ],
     [
       'a changed certificate',

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { toHex, verify } from '@hypermesh/crypto'
+import { fromHex, toHex, verify } from '@hypermesh/crypto'
 import { fingerprint, readCertificate } from '@hypermesh/trustchain'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { constraints, forge, forgeChain, pair } from './forge.ts'
+import { patch, wrap } from './splice.ts'
 
 let leaf: Uint8Array
 let intermediate: Uint8Array
@@ -18,19 +19,6 @@ beforeAll(async () => {
 function detail(der: Uint8Array): string {
   const reading = readCertificate(der)
   return reading.ok ? 'read' : `${reading.refusal.code}: ${reading.refusal.detail}`
-}
-
-/** The same certificate with one run of its bytes replaced, lengths left as they are. */
-function patch(der: Uint8Array, from: string, to: string): Uint8Array {
-  const text = toHex(der)
-  let at = text.indexOf(from)
-  while (at % 2) at = text.indexOf(from, at + 1)
-  if (at < 0) throw new Error(`${from} is not in the certificate`)
-  return hex(text.slice(0, at) + to + text.slice(at + from.length))
-}
-
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
 }
 
 describe('reading', () => {
@@ -77,6 +65,14 @@ describe('reading', () => {
   })
 })
 
+const usageExtension = '300e0603551d0f0101ff040403020780'
+const purposesValue = '0416301406082b0601050507030206082b06010505070301'
+const namesValue = '040a300882066e6f64652d31'
+
+function listOf(item: string, count: number): string {
+  return toHex(wrap(0x04, wrap(0x30, fromHex(item.repeat(count)))))
+}
+
 describe('strictness', () => {
   test.each([
     ['bytes behind the end', () => Uint8Array.of(...leaf, 0)],
@@ -87,21 +83,47 @@ describe('strictness', () => {
       'a padded length',
       () => Uint8Array.of(0x30, 0x83, 0, leaf[2] ?? 0, leaf[3] ?? 0, ...leaf.subarray(4)),
     ],
+    ['a padded length inside', () => patch(leaf, '0603551d0f', '068103551d0f')],
+    ['a length padded twice', () => patch(leaf, '0603551d0f', '06820003551d0f')],
+    ['a length beyond the end', () => Uint8Array.of(0x30, 0x82, 0xff, 0xff, ...leaf.subarray(4))],
     ['version 2', () => patch(leaf, 'a003020102', 'a003020101')],
     ['serial zero', () => patch(leaf, 'a00302010202010a', 'a003020102020100')],
     ['a negative serial', () => patch(leaf, 'a00302010202010a', 'a003020102020180')],
+    ['a padded serial', () => patch(leaf, '02010a', '0202000a')],
+    ['a serial of 21 bytes', () => patch(leaf, '02010a', `0215${'01'.repeat(21)}`)],
+    ['a key of part of a byte', () => patch(leaf, '032100', '032101')],
+    ['a padded object identifier', () => patch(leaf, '0603551d25', '060480551d25')],
+    ['an object identifier cut short', () => patch(leaf, '0603551d25', '0603551d85')],
     ['a thirteenth month', () => patch(leaf, hexOf('270114'), hexOf('271314'))],
     ['the thirtieth of February', () => patch(leaf, hexOf('270114'), hexOf('270230'))],
+    ['a twenty-fifth hour', () => patch(leaf, hexOf('27011408'), hexOf('27011425'))],
+    [
+      'a year before 2050 in four digits',
+      () => patch(leaf, `170d${hexOf('270114')}`, `180f${hexOf('20270114')}`),
+    ],
     ['a FALSE that should be left out', () => patch(leaf, '0603551d0f0101ff', '0603551d0f010100')],
     ['a TRUE of another value', () => patch(leaf, '0603551d0f0101ff', '0603551d0f010101')],
     ['no extensions at all', () => withoutExtensions(leaf)],
-    ['an extension twice', () => patch(leaf, '0603551d0f', '0603551d13')],
+    ['an extension twice', () => patch(leaf, usageExtension, usageExtension + usageExtension)],
+    ['33 extensions', () => manyExtensions(leaf, 29)],
     ['a key usage of no bits', () => patch(leaf, '03020780', '03020700')],
     ['a key usage with padding', () => patch(leaf, '03020780', '03020680')],
     ['bits beyond the key usage', () => patch(leaf, '03020780', '030207c0')],
-    ['a path length without cA', () => patch(intermediate, '30060101ff020100', '3006010100020100')],
+    ['a path length without cA', () => patch(intermediate, '30060101ff020100', '3003020100')],
+    ['no purposes', () => patch(leaf, purposesValue, '04023000')],
+    ['17 purposes', () => patch(leaf, purposesValue, listOf('06022b01', 17))],
+    ['17 names', () => patch(leaf, namesValue, listOf('82026e31', 17))],
+    ['no names', () => patch(leaf, namesValue, '04023000')],
+    ['a unique identifier', () => patch(leaf, 'a3553053', '81020001a3553053')],
   ])('%s is refused', (_, der) => {
     expect(detail(der())).toMatch(/^malformed: /)
+  })
+
+  test('at the limits it is read', () => {
+    expect(detail(manyExtensions(leaf, 28))).toBe('read')
+    expect(detail(patch(leaf, purposesValue, listOf('06022b01', 16)))).toBe('read')
+    expect(detail(patch(leaf, namesValue, listOf('82026e31', 16)))).toBe('read')
+    expect(detail(patch(leaf, '02010a', `0214${'01'.repeat(20)}`))).toBe('read')
   })
 
   test('16 KiB is the most that is read', () => {
@@ -170,19 +192,18 @@ test.skipIf(absent)(`certificates by other implementations${absent ? `: ${absent
   expect([...signed].toSorted()).toEqual(['ml-dsa-65', 'ml-dsa-87'])
 })
 
-// The list of extensions is the last thing in the signed part: [3] { SEQUENCE { ... } }.
+// [3] { SEQUENCE { ... } }, the last thing in the signed part.
 function withoutExtensions(der: Uint8Array): Uint8Array {
-  const reading = readCertificate(der)
-  if (!reading.ok) throw new Error(reading.refusal.detail)
-  const { tbs, signature } = reading.certificate
-  const start = toHex(tbs).indexOf('a381') / 2
-  const wrap = (content: Uint8Array) =>
-    Uint8Array.of(0x30, 0x82, content.length >> 8, content.length & 255, ...content)
-  const part = wrap(Uint8Array.of(...tbs.subarray(4, start), 0xa3, 2, 0x30, 0))
-  const length = signature.bytes.length + 1
-  const bits = [3, 0x82, length >> 8, length & 255, 0, ...signature.bytes]
-  const algorithm = hex('300b0609608648016503040312')
-  return wrap(Uint8Array.of(...part, ...algorithm, ...bits))
+  const start = toHex(der).indexOf('a3553053') / 2
+  return patch(der, toHex(der.subarray(start, start + 0x57)), 'a3023000')
+}
+
+function manyExtensions(der: Uint8Array, count: number): Uint8Array {
+  const more = Array.from(
+    { length: count },
+    (_, at) => `3009060355${toHex(Uint8Array.of(at & 0x7f))}7f04020500`,
+  )
+  return patch(der, usageExtension, usageExtension + more.join(''))
 }
 
 function hexOf(text: string): string {

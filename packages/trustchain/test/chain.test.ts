@@ -273,6 +273,10 @@ describe('rules', () => {
   test('the leaf’s key must be an Ed25519 key', async () => {
     const keys = await pair('leaf', 'ML-DSA-65')
     expect(await judge({ leaf: { keys } })).toEqual(['leaf-key at 0'])
+    // RFC 8032 5.1.5: 32 bytes. This says Ed25519 and has 33.
+    const info = Uint8Array.of(0x30, 43, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 34, 0)
+    const long = { info: Uint8Array.of(...info, ...new Uint8Array(33)) }
+    expect(await judge({ leaf: long })).toEqual(['leaf-key at 0'])
   })
 
   test('validity includes both its ends', async () => {

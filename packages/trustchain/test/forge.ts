@@ -31,9 +31,16 @@ export function pair(label: string, scheme: Scheme): Promise<CryptoKeyPair> {
 }
 
 async function generate(scheme: Scheme): Promise<CryptoKeyPair> {
-  const fresh = await webcrypto.subtle.generateKey({ name: scheme }, true, ['sign', 'verify'])
-  if ('privateKey' in fresh && 'publicKey' in fresh) return fresh
+  const fresh: unknown = await webcrypto.subtle.generateKey({ name: scheme }, true, [
+    'sign',
+    'verify',
+  ])
+  if (isPair(fresh)) return fresh
   throw new Error(`${scheme} made no pair`)
+}
+
+function isPair(value: unknown): value is CryptoKeyPair {
+  return typeof value === 'object' && value !== null && 'privateKey' in value
 }
 
 export interface Spec {
@@ -44,6 +51,8 @@ export interface Spec {
   until: bigint
   keys: CryptoKeyPair
   signer: CryptoKeyPair
+  /** SubjectPublicKeyInfo, in place of that of `keys`. */
+  info?: Uint8Array<ArrayBuffer>
   /** Extensions by name; `undefined` leaves one out. */
   extensions: Record<string, Extension | undefined>
 }
@@ -70,7 +79,7 @@ export async function forge(spec: Spec): Promise<Uint8Array> {
     issuer: spec.issuer,
     notBefore: new Date(Number(spec.from)),
     notAfter: new Date(Number(spec.until)),
-    publicKey: spec.keys.publicKey,
+    publicKey: spec.info ?? spec.keys.publicKey,
     signingKey: spec.signer.privateKey,
     extensions: Object.values(spec.extensions).filter((one) => one !== undefined),
   })

@@ -1,4 +1,14 @@
-import { chmod, mkdir, readFile, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileKeys, openAuthority } from '@hypermesh/trustchain'
 import { keyStoreTests, memoryKeys, memoryLedger } from '@hypermesh/trustchain/testing'
@@ -83,6 +93,13 @@ describe('keys in files', () => {
     await expect(keysIn(directory).load('root')).rejects.toMatchObject({ code: 'key-damaged' })
   })
 
+  test('a file of any size is not read past the limit', async () => {
+    const directory = fresh()
+    await keysIn(directory).save('root', Uint8Array.of(1))
+    await truncate(join(directory, 'root.key'), 2 ** 33)
+    await expect(keysIn(directory).load('root')).rejects.toMatchObject({ code: 'key-damaged' })
+  })
+
   test('files or folders open to others are refused, and so are links', async () => {
     const directory = fresh()
     const path = join(directory, 'root.key')
@@ -95,6 +112,10 @@ describe('keys in files', () => {
     const saving = keysIn(directory).save('root', Uint8Array.of(1))
     await expect(saving).rejects.toMatchObject({ code: 'key-permissions' })
     await chmod(directory, 0o700)
+    const empty = fresh()
+    await mkdir(empty, { mode: 0o755 })
+    const first = keysIn(empty).save('root', Uint8Array.of(1))
+    await expect(first).rejects.toMatchObject({ code: 'key-permissions' })
     await symlink(path, join(directory, 'other.key'))
     await expect(keysIn(directory).load('other')).rejects.toMatchObject({ code: 'key-permissions' })
   })

@@ -1,12 +1,21 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { generateSigningKey, sha256, signingKeyFromSeed, toHex } from '@hypermesh/crypto'
+import {
+  field,
+  fromHex,
+  generateSigningKey,
+  record,
+  sha256,
+  signingKeyFromSeed,
+  toHex,
+} from '@hypermesh/crypto'
 import { entryCodec, journalLedger, keyId, revocations, verifyEntry } from '@hypermesh/trustchain'
 import type { EntryBody, Revocations } from '@hypermesh/trustchain'
 import { forgetfulLedger, issuanceLedgerTests, memoryLedger } from '@hypermesh/trustchain/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { certify, folder, ground, verify } from './mesh.ts'
+import { constraints, forge, pair } from './forge.ts'
+import { START, certify, folder, ground, verify } from './mesh.ts'
 import type { Ground } from './mesh.ts'
 
 const here = folder()
@@ -234,6 +243,36 @@ describe('what a ledger says about revocation', () => {
     expect((await verify(chain, seenBy(authority.root, seen))).ok).toBe(true)
   })
 
+  test('a limited number of authorities is remembered', async () => {
+    const keys = await pair('root', 'Ed25519')
+    const statement = { body: field.choice({ authority }), by: field.bytes({ length: 32 }) }
+    const signed = record('hypermesh/trust-statement', 1, 40_960, statement)
+    const introduce = async (at: number): Promise<Uint8Array> => {
+      const key = signingKeyFromSeed('ed25519', new Uint8Array(32).fill(at))
+      const certificate = (publicKey: Uint8Array) =>
+        forge({
+          subject: 'CN=r',
+          issuer: 'CN=r',
+          serial: '01',
+          from: START,
+          until: START,
+          keys,
+          signer: keys,
+          info: Uint8Array.of(...fromHex('302a300506032b6570032100'), ...publicKey),
+          extensions: { constraints: constraints(true) },
+        })
+      const root = await certificate(key.publicKey)
+      const intermediate = await certificate(new Uint8Array(32).fill(at))
+      const by = keyId(key.publicKey)
+      const body = { type: 'authority', mesh: 'm', root, intermediate } as const
+      return entryCodec.encode({ body, by, signature: key.sign(signed.encode({ body, by })) })
+    }
+    const seen = revocations()
+    for (let at = 1; at <= 64; at += 1) expect(seen.add(await introduce(at)).ok).toBe(true)
+    expect(seen.add(await introduce(65))).toEqual({ ok: false, reason: 'full' })
+    expect(seen.add(await introduce(64)).ok).toBe(true)
+  })
+
   test('an entry is verified against one key', async () => {
     using at = ground()
     await twoRevocations(at)
@@ -320,6 +359,12 @@ describe('changing the ledger', () => {
     expect(next.entries).toHaveLength(3)
   })
 })
+
+const authority = {
+  mesh: field.text({ max: 63 }),
+  root: field.bytes({ max: 16_384 }),
+  intermediate: field.bytes({ max: 16_384 }),
+}
 
 function seenBy(root: Uint8Array, seen: Revocations) {
   return {

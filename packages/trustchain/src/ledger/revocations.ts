@@ -5,7 +5,7 @@ import { entryCodec, isSigned, keyId } from './entry.ts'
 import type { Entry, EntryKey } from './entry.ts'
 
 /** Most authorities one ledger knows. Each one costs two keys of memory. */
-const AUTHORITIES_MAX = 256
+const AUTHORITIES_MAX = 64
 
 export type Taking =
   | { readonly ok: true; readonly entry: Entry }
