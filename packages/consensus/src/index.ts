@@ -101,6 +101,8 @@ export type { Application, BlockContext, StateView, Verdict, Write } from './app
 export { certificateField, statementBytes, verifyCertificate } from './certificate.ts'
 export type { Certificate, Signature, Statement, VoteKind } from './certificate.ts'
 export type { Clock } from './clock.ts'
+export { BLOCK_OPERATIONS_MAX, BLOCK_SIZE_MAX, openConsensus } from './driver/driver.ts'
+export type { Consensus, ConsensusOptions, FollowedBlock, Submitted } from './driver/driver.ts'
 export { HEADER_SIZE_MAX, headerCodec, headerField, headerHash } from './header.ts'
 export type { Header } from './header.ts'
 export {
@@ -111,8 +113,11 @@ export {
   verifyOperation,
 } from './light/light.ts'
 export type { Finalized, Place } from './light/light.ts'
+export { openJournal } from './journal/journal.ts'
+export type { Journal } from './journal/journal.ts'
 export { MESSAGE_SIZE_MAX } from './network.ts'
 export type { Network } from './network.ts'
+export type { Timing } from './simplex/simplex.ts'
 export { emptyState, statePathCodec, statePathField, verifyStatePath } from './state/state.ts'
 export type { State, StateLeaf, StatePath } from './state/state.ts'
 export { RECORD_SIZE_MAX } from './storage.ts'
@@ -126,6 +131,8 @@ export {
   VALIDATORS_MAX,
 } from './validator.ts'
 export type { StakeLeaf, Validator } from './validator.ts'
+export { decodeEvidence, encodeEvidence, faultOf, verifyEvidence } from './vote.ts'
+export type { Certified, Evidence, Fault, Vote } from './vote.ts'
 // end of core
 
 export { ConsensusError } from './errors.ts'

@@ -40,7 +40,10 @@ export function omit(order: Order, key: Uint8Array): Order {
 }
 
 /** Keys that begin with `prefix`, in order. */
-export function* from(order: Order, prefix: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
+export function* from(
+  order: Order,
+  prefix: Uint8Array,
+): Generator<readonly [Uint8Array, Uint8Array]> {
   if (order === undefined) return
   const begins = startsWith(order.key, prefix)
   const isBelow = begins || compare(order.key, prefix) > 0

@@ -66,9 +66,15 @@ function prove(tree: Tree, key: Uint8Array, value: Uint8Array | undefined): Stat
 
 function checkWrite(key: Uint8Array, value: Uint8Array | undefined): void {
   if (key.length === 0 || key.length > KEY_SIZE_MAX) {
-    throw new ConsensusError('out-of-range', `a key of ${key.length} bytes, not 1 to ${KEY_SIZE_MAX}`)
+    throw new ConsensusError(
+      'out-of-range',
+      `a key of ${key.length} bytes, not 1 to ${KEY_SIZE_MAX}`,
+    )
   }
   if (value !== undefined && value.length > VALUE_SIZE_MAX) {
-    throw new ConsensusError('out-of-range', `a value of ${value.length} bytes, over ${VALUE_SIZE_MAX}`)
+    throw new ConsensusError(
+      'out-of-range',
+      `a value of ${value.length} bytes, over ${VALUE_SIZE_MAX}`,
+    )
   }
 }
