@@ -262,6 +262,15 @@ describe('a space file', () => {
     await expect(opened.answer(seedOf(1))).rejects.toMatchObject({ code: 'space-damaged' })
   })
 
+  test('that is not wanted any more is given up, and nothing is left of it', async () => {
+    const given = new AbortController()
+    const path = join(folder.path, 'unwanted')
+    const creation = createSpace({ file: path, owner: OWNER, leaves: 4096, signal: given.signal })
+    given.abort(new Error('not wanted'))
+    await expect(creation).rejects.toThrow('not wanted')
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('unwanted'))).toEqual([])
+  })
+
   test.each([0, 19, 0.5, Number.NaN, 2 ** 24 + 1])('of %s leaves is refused', async (leaves) => {
     const path = join(folder.path, 'odd')
     await expect(createSpace({ file: path, owner: OWNER, leaves })).rejects.toMatchObject({

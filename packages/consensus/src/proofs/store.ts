@@ -40,6 +40,11 @@ export interface SpaceOptions {
   readonly leaves: number
 }
 
+export interface CreateOptions extends SpaceOptions {
+  /** Ends the creation; nothing is left of it. */
+  readonly signal?: AbortSignal
+}
+
 /** Leaves sealed or read at a time. */
 const CHUNK_LEAVES = 1024
 
@@ -51,18 +56,18 @@ const TRAILER_SIZE = 64
  * memory for each KiB. A run that was cut short leaves only `<file>.partial`, which the next one overwrites.
  *
  * @throws {ConsensusError} `space-exists`; `space-full` when the disk has not the room; `out-of-range` for fewer
- * than 20 leaves or more than 16 GiB.
+ * than 20 leaves or more than 16 GiB; the signal's reason.
  */
-export async function createSpace(options: SpaceOptions): Promise<Space> {
+export async function createSpace(options: CreateOptions): Promise<Space> {
   const { file, owner, leaves } = options
   checkLeaves(leaves)
   await checkRoom(options)
   const partial = `${file}.partial`
   const handle = await open(partial, 'w+', 0o600)
   try {
-    const hashes = await writeSealed(handle, owner, leaves)
+    const hashes = await writeSealed(handle, options)
     const { root } = treeOfHashes(hashes)
-    await handle.write(trailer(owner, leaves, root), 0, TRAILER_SIZE, leaves * SPACE_LEAF_SIZE)
+    await writeAll(handle, trailer(owner, leaves, root), leaves * SPACE_LEAF_SIZE)
     await handle.sync()
     // Unlike a rename, a link never replaces a file that another run has finished meanwhile.
     await link(partial, file)
@@ -140,14 +145,14 @@ async function answer(
 /** @returns The leaves' hashes, one after the other. */
 async function writeSealed(
   handle: FileHandle,
-  owner: Uint8Array,
-  leaves: number,
+  { owner, leaves, signal }: CreateOptions,
 ): Promise<Uint8Array> {
   const seal = sealOf(owner)
   const hashes = new Uint8Array(leaves * 32)
   const label = new Uint8Array(LABEL_SIZE)
   let previous = FIRST
   for (let first = 0; first < leaves; first += CHUNK_LEAVES) {
+    signal?.throwIfAborted()
     const chunk = new Uint8Array(Math.min(CHUNK_LEAVES, leaves - first) * SPACE_LEAF_SIZE)
     const start = first * LEAF_LABELS
     for (let at = 0; at < chunk.length; at += LABEL_SIZE) {
