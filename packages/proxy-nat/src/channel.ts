@@ -11,14 +11,14 @@ import type { Refusal } from './refusal.ts'
 import { createWindow } from './window.ts'
 
 /** Most requests on their way at a time, and most bytes of them: what the two sides may have to hold. */
-export const WINDOW_REQUESTS = 64
-export const WINDOW_BYTES: number = 4 * OPERATION_SIZE_MAX
+const WINDOW_REQUESTS = 64
+const WINDOW_BYTES = 4 * OPERATION_SIZE_MAX
 
 export type Answer =
   | { readonly ok: true; readonly frame: Frame }
   | { readonly ok: false; readonly refusal: Refusal }
 
-export interface Request {
+interface Request {
   readonly operation: Operation
   readonly handle: number
   readonly generation: number

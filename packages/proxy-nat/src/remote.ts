@@ -9,7 +9,7 @@ import { type Stat, statCodec } from './stat.ts'
 export const TRANSFER_SIZE_MAX = 1_073_741_824
 
 /** How long a dispose waits for the other node before it ends the stream by itself, in milliseconds. */
-export const DETACH_MS = 1000
+const DETACH_MS = 1000
 
 type Failed = { readonly ok: false; readonly refusal: Refusal }
 

@@ -5,7 +5,7 @@ import type { Refusal } from './refusal.ts'
 import { formatAddress } from './text.ts'
 
 /** Most entries in one table. Each is a region this node really has, so the port bounds them first. */
-export const ENTRIES_MAX = 65_536
+const ENTRIES_MAX = 65_536
 
 /**
  * A generation is the lending's number times this, plus the revocations since: together they fit a number exactly, and

@@ -113,6 +113,8 @@ test('no reader sees half of another’s write, and none goes back in time', asy
 })
 
 describe('attaching is refused on this side already', () => {
+  const nobody = { open: async () => Promise.reject(new Error('nobody may be asked')) }
+
   test.each([
     ['wrong-audience', { holder: stranger }],
     ['out-of-range', { pointer: { address: asset, region: 0, offset: 4000, length: 97 } }],
@@ -123,14 +125,20 @@ describe('attaching is refused on this side already', () => {
     ['expired', { trust: simulatedTrust(61_000n) }],
   ])('as %s', async (code, options) => {
     const world = createWorld()
-    const links = { open: async () => Promise.reject(new Error('nobody may be asked')) }
-    expect(codeOf(await world.attach({ links, ...options }))).toBe(code)
+    expect(codeOf(await world.attach({ links: nobody, ...options }))).toBe(code)
+  })
+
+  test('for bytes before the granted ones', async () => {
+    const world = createWorld()
+    const capability = world.permit({ offset: 100, length: 100 })
+    const pointer = { address: asset, region: 0, offset: 99, length: 10 }
+    expect(codeOf(await world.attach({ links: nobody, capability, pointer }))).toBe('out-of-range')
   })
 
   test('when the mesh names another owner than the capability does', async () => {
     const world = createWorld()
     world.trust.own(asset, { node, key: stranger.publicKey })
-    expect(codeOf(await world.attach())).toBe('not-the-owner')
+    expect(codeOf(await world.attach({ links: nobody }))).toBe('not-the-owner')
   })
 })
 
@@ -267,6 +275,17 @@ describe('ends', () => {
     stop.abort()
     expect(await serving.promise).toEqual({ ended: 'aborted', answered: 1 })
     expect(codeOf(await region.read(0, 1))).toBe('disconnected')
+  })
+
+  test('who is told to stop before it began serves nobody', async () => {
+    const world = createWorld()
+    const serving = Promise.withResolvers<unknown>()
+    world.mesh.listen(node, async (stream, peer) => {
+      const options = { self: node, ...world, stream, peer, signal: AbortSignal.abort() }
+      serving.resolve(await serveMemory(options))
+    })
+    expect(codeOf(await world.attach())).toBe('disconnected')
+    expect(await serving.promise).toEqual({ ended: 'aborted', answered: 0 })
   })
 })
 

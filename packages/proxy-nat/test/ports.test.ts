@@ -52,6 +52,17 @@ function overSocket(socket: Socket): ByteStream {
 describe('a simulated stream', () => byteStreamTests(test, async () => streamPair()))
 describe('a simulated stream in pieces', () =>
   byteStreamTests(test, async () => streamPair({ chunkMax: 4000, seed: 7 })))
+test('a writer to a simulated stream waits for its reader', async () => {
+  const [near, far] = streamPair({ capacity: 100 })
+  await near.write(new Uint8Array(100))
+  let isTaken = false
+  const writing = near.write(new Uint8Array(1)).then(() => (isTaken = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isTaken).toBe(false)
+  await far.read()
+  expect(await writing).toBe(true)
+})
+
 describe('a socket', () => byteStreamTests(test, socketPair))
 
 describe('simulated regions', () =>

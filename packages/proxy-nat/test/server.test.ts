@@ -246,14 +246,20 @@ describe('an operation', () => {
     expect(world.memory[0]).toBe(0)
   })
 
-  test('is stale when the memory was lent anew, or is gone', async () => {
+  test('is stale when the memory was lent anew', async () => {
     const { statusOf, world } = await begin()
     const fresh = new Uint8Array(4096)
     world.regions.lend(asset, 0, fresh)
     expect(await statusOf(write, four)).toBe('stale')
-    world.regions.reclaim(asset, 0)
-    expect(await statusOf(write, four)).toBe('stale')
     expect(fresh[0]).toBe(0)
+  })
+
+  test('is stale once the memory was given back, and does not touch it', async () => {
+    const { statusOf, world } = await begin()
+    world.regions.reclaim(asset, 0)
+    expect(await statusOf(read)).toBe('stale')
+    expect(await statusOf(write, four)).toBe('stale')
+    expect(world.memory[0]).toBe(0)
   })
 
   test('stays within memory that became smaller under the same number', async () => {

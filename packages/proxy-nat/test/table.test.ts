@@ -1,5 +1,4 @@
 import { createTranslation } from '@hypermesh/proxy-nat'
-import { simulatedRegions } from '@hypermesh/proxy-nat/testing'
 import { describe, expect, test } from 'vitest'
 import { asset, codeOf, createWorld, elsewhere, node } from './world.ts'
 
@@ -57,7 +56,8 @@ describe('a generation is never used twice', () => {
   })
 
   test('whoever revokes too often is left without memory, not with an old generation', () => {
-    const { table } = createWorld()
+    const found = { bytes: new Uint8Array(64), generation: 1 }
+    const table = createTranslation({ regions: { region: () => found } })
     const before = table.generation(asset, 0)!
     for (let turn = 0; turn < 2 ** 21; turn++) table.revoke(asset, 0)
     expect(table.generation(asset, 0)).toBeLessThan(before + 2 ** 21)
@@ -136,12 +136,18 @@ test('an explanation says what is there and what was done', async () => {
 })
 
 test('entries of memory that is gone make room for new ones', () => {
-  const regions = simulatedRegions()
+  const found = { bytes: new Uint8Array(0), generation: 1 }
+  let lent = 0
+  const regions = { region: (_: unknown, region: number) => (region === lent ? found : undefined) }
   const table = createTranslation({ regions })
   // One more than a table holds.
-  for (let region = 0; region <= 65_536; region++) {
-    regions.lend(asset, region, new Uint8Array(0))
-    expect(table.generation(asset, region)).toBeDefined()
-    regions.reclaim(asset, region)
-  }
+  for (lent = 0; lent <= 65_536; lent++) expect(table.entry(asset, lent)?.region).toBe(lent)
+})
+
+test('a table whose entries are all in use takes no more', () => {
+  const found = { bytes: new Uint8Array(0), generation: 1 }
+  const table = createTranslation({ regions: { region: () => found } })
+  for (let region = 0; region < 65_536; region++) table.entry(asset, region)
+  expect(table.entry(asset, 65_536)).toBeUndefined()
+  expect(table.entry(asset, 0)).toBeDefined()
 })

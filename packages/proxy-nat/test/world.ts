@@ -147,7 +147,7 @@ export function createWorld({
 }
 
 /** One stream to an owner's node, without a client in between. */
-export interface Raw {
+interface Raw {
   readonly served: Promise<Served>
   write(bytes: Uint8Array): Promise<void>
   end(): Promise<void>
