@@ -65,6 +65,7 @@ export type {
   CommitmentFault,
   CommitmentRefusal,
   ConsensusProof,
+  CreateOptions,
   Output,
   Pause,
   ProofGround,
