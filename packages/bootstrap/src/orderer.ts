@@ -27,7 +27,7 @@ export async function openMeshLedger(options: {
   const chain = chainOf(invite)
   const validators = validatorsOf(invite)
   await using scope = new AsyncDisposableStack()
-  const storage = scope.use(await openJournal({ file, chainId: chain }))
+  const storage = scope.use(await openJournal(file))
   const network = scope.use(consensusNetwork({ endpoint, peers, clock, validators, self: index }))
   const consensus = scope.use(
     await openConsensus({

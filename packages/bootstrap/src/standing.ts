@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import {
   audit,
@@ -9,7 +9,6 @@ import {
   headerHash,
   openSpace,
   performWork,
-  recordedCodec,
 } from '@hypermesh/consensus'
 import type { ProofGround, ProofPolicy, Prover, Space } from '@hypermesh/consensus'
 import { field, union } from '@hypermesh/crypto'
@@ -32,8 +31,6 @@ const AUDITOR_MS = 5000
 
 /** Blocks come at least every idle interval; a ground needs the one after the commitment's. */
 const BLOCK_MS = 10_000
-
-const POLL_MS = 20
 
 type Answer =
   | { readonly type: 'attested'; readonly attestation: Uint8Array }
@@ -139,20 +136,31 @@ async function layGround(space: Space, options: StandingOptions): Promise<Ground
   return { prover, ground, attestation: await askAuditors(prover, ground, options) }
 }
 
-// The first final block after the commitment's: nobody knew its hash when the commitment was made.
+// A final block after the commitment's: nobody knew its hash when the commitment was made.
 async function groundAfter(
   height: bigint,
   { key, ledger, signal }: StandingOptions,
 ): Promise<ProofGround> {
-  for (const end = performance.now() + BLOCK_MS; performance.now() < end;) {
-    const finalized = ledger.consensus.finalized(height + 1n)
-    const path =
-      finalized && ledger.consensus.state(height + 1n)?.prove(commitmentKey(key.publicKey))
-    const recorded = path?.value && recordedCodec.decode(path.value)
-    if (finalized && path && recorded?.ok) return { finalized, path }
-    await pause(POLL_MS, undefined, { signal })
+  const { consensus } = ledger
+  const found = Promise.withResolvers<ProofGround>()
+  const look = (): void => {
+    const finalized = consensus.head()
+    if (!finalized || finalized.header.height <= height) return
+    found.resolve({ finalized, path: consensus.state().prove(commitmentKey(key.publicKey)) })
   }
-  throw new BootstrapError('not-ordered', `no block came after block ${height}`)
+  const stop = consensus.follow(look)
+  const late = AbortSignal.any([signal, AbortSignal.timeout(BLOCK_MS)])
+  const giveUp = (): void => {
+    found.reject(new BootstrapError('not-ordered', `no block came after block ${height}`))
+  }
+  late.addEventListener('abort', giveUp)
+  look()
+  try {
+    return await found.promise
+  } finally {
+    stop()
+    late.removeEventListener('abort', giveUp)
+  }
 }
 
 async function askAuditors(
