@@ -57,12 +57,22 @@ export function assetAddress(owner: MeshAddress, assetId: Uint8Array): MeshAddre
   return derive('asset', owner, sized('asset id', assetId, ASSET_ID_SIZE))
 }
 
-/** The address of a service that several nodes answer for. `key` is 32 bytes. */
+/**
+ * The address of a service that several nodes answer for.
+ *
+ * @param key - 32 bytes.
+ * @throws {ProxyNatError} `wrong-length`.
+ */
 export function serviceAddress(key: Uint8Array): MeshAddress {
   return derive('service', sized('service key', key, ED25519_KEY_SIZE))
 }
 
-/** An address used once and then forgotten. `key` is 32 bytes. */
+/**
+ * An address used once and then forgotten.
+ *
+ * @param key - 32 bytes.
+ * @throws {ProxyNatError} `wrong-length`.
+ */
 export function ephemeralAddress(key: Uint8Array): MeshAddress {
   return derive('ephemeral', sized('one-time key', key, ED25519_KEY_SIZE))
 }
