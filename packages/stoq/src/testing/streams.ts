@@ -139,7 +139,7 @@ export function streamTests(test: Runner, carrier: OpenCarrier): void {
   })
 
   test('no more streams are open than the peer allows, and a reset makes room', async () => {
-    await using pair = await createPair(carrier, { streams: 4, handshakeMs: 300 })
+    await using pair = await createPair(carrier, { streams: 4, handshakeMs: 800 })
     pair.there.handle('test/held', () => undefined)
     const connection = await pair.connect()
     // One of the four is the connection's own.
