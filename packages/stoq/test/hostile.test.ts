@@ -25,6 +25,8 @@ const open = encodeFrame(frameType.open, text.encode('test/count'))
 /** An endpoint, and a peer that it admits by its key and that speaks as the test makes it. */
 class Scene implements AsyncDisposable {
   runs = 0
+  /** The binding ends a lane that nobody holds any more. */
+  readonly held: unknown[] = []
   readonly endpoint: Endpoint
   readonly raw: Carrier
   readonly key: SigningKey
@@ -51,6 +53,7 @@ class Scene implements AsyncDisposable {
   async admitted(): Promise<{ readonly wire: Wire; readonly control: Lane }> {
     const wire = await this.dial()
     const control = await wire.open()
+    this.held.push(control)
     await control.write(this.hello())
     await frames(control, 2)
     await control.write(encodeFrame(frameType.admit))

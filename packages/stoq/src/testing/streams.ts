@@ -98,7 +98,8 @@ export function streamTests(test: Runner, carrier: OpenCarrier): void {
     })
     const stream = await (await pair.connect()).open('test/cut')
     assert.equal((await stream.read())?.length, 10)
-    await stream.write(Uint8Array.of(1))
+    // The reset that answers it may overtake the word that it was taken.
+    stream.write(Uint8Array.of(1)).catch(() => undefined)
     await assert.rejects(stream.read(), { code: 'reset' })
     await assert.rejects(stream.read(), { code: 'reset' })
   })
