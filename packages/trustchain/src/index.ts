@@ -9,7 +9,6 @@
  *
  * @packageDocumentation
  */
-export { openAuthority } from './authority/authority.ts'
 export type {
   Authority,
   AuthorityOptions,
@@ -19,6 +18,7 @@ export type {
 } from './authority/authority.ts'
 export type { CrossRefusal } from './authority/cross.ts'
 export type { Settlement } from './authority/journal.ts'
+export { openAuthority } from './authority/open.ts'
 export { CERTIFICATES_PER_KEY_MAX, LIFETIME_MS } from './authority/register.ts'
 export type { IssueRefusal, IssueRequest } from './authority/register.ts'
 export { requestBytes } from './authority/request.ts'

@@ -232,6 +232,9 @@ describe('revoking', () => {
     if (!reading.ok) throw new Error('unreadable')
     await authority.revoke(reading.certificate.serial, 'authority-compromise')
     expect(await verify(chain, authority)).toMatchObject({ reasons: [{ code: 'revoked', at: 1 }] })
+    expect(await authority.issue(request('node-2'))).toMatchObject({
+      refusal: { code: 'authority-revoked' },
+    })
     const [introduced, , revoked] = here.ledger.entries.map((entry) => entryCodec.decode(entry))
     if (!introduced?.ok || !revoked?.ok) throw new Error('unreadable')
     expect(revoked.value.by).toEqual(introduced.value.by)
@@ -314,6 +317,12 @@ describe('opening', () => {
     await expect(here.open({ mesh: 'trains', keys })).rejects.toMatchObject({ code: 'other-mesh' })
     await expect(here.open({ mesh: 'No Name' })).rejects.toMatchObject({ code: 'mesh-name' })
     await expect(here.open({ mesh: 'a'.repeat(49) })).rejects.toMatchObject({ code: 'mesh-name' })
+  })
+
+  test('a time that no certificate can say is an error', async () => {
+    using here = ground()
+    here.clock.at = 253_402_300_799_999n
+    await expect(here.open()).rejects.toMatchObject({ code: 'time-out-of-range' })
   })
 
   test('two at a time on one store is an error', async () => {

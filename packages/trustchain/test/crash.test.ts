@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { signingKeyFromSeed } from '@hypermesh/crypto'
 import { entryCodec, fileKeys, journalLedger, openAuthority } from '@hypermesh/trustchain'
 import type { Authority, JournalLedger } from '@hypermesh/trustchain'
@@ -9,11 +10,11 @@ import { memoryLedger } from '@hypermesh/trustchain/testing'
 import { describe, expect, test } from 'vitest'
 import { DAY, START, certify, folder, ground, request, verify } from './mesh.ts'
 
+const program = fileURLToPath(new URL('crash.ts', import.meta.url))
 const cost = { memoryKib: 8_192, passes: 1, lanes: 1 }
 
 /** Runs `crash.ts`, which kills itself with SIGKILL where it is told to; resolves with the signal it ended by. */
 async function runUntilKilled(path: string, where: string): Promise<string | null> {
-  const program = join(import.meta.dirname, 'crash.ts')
   const flags = ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source']
   const child = spawn(process.execPath, [...flags, program, path, where], { stdio: 'inherit' })
   await once(child, 'exit')
@@ -116,6 +117,20 @@ describe('a ledger that fails', () => {
     },
   )
 
+  test('and a clock that was set back: what cannot be signed yet waits, and nothing waits for it', async () => {
+    using here = ground()
+    await using authority = await here.open()
+    await certify(authority, 'node-1')
+    here.ledger.fail('before')
+    await expect(authority.issue(request('node-2'))).rejects.toThrow()
+    here.ledger.fail(false)
+    here.clock.at = START - DAY / 2n
+    expect(await authority.settle()).toEqual({ completed: 0, voided: 0, waiting: 1 })
+    here.clock.at = START
+    await certify(authority, 'node-3')
+    expect(authority.issued().map(({ name }) => name)).toEqual(['node-1', 'node-2', 'node-3'])
+  })
+
   test('in the middle of a replay and then the process ends: the old one is in use', async () => {
     using here = ground()
     const authority = await here.open()
@@ -139,7 +154,6 @@ test.skipIf(limit)(
   async () => {
     using here = folder()
     mkdirSync(join(here.path, 'keys'), { mode: 0o700 })
-    const program = join(import.meta.dirname, 'crash.ts')
     const flags = '--disable-warning=ExperimentalWarning --conditions=@hypermesh/source'
     // 256 blocks of 512 bytes: the store's log hits the limit after a few certificates.
     const script = `ulimit -f 256; exec ${process.execPath} ${flags} ${program} ${here.path} full`

@@ -35,6 +35,7 @@ export type IssueRefusal =
   | { readonly code: 'key-compromised' }
   | { readonly code: 'too-many-certificates'; readonly max: number }
   | { readonly code: 'revoked' }
+  | { readonly code: 'authority-revoked' }
 
 /** A certificate of a node, or the intent of one. */
 export interface Registration {

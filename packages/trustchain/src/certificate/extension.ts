@@ -20,7 +20,7 @@ const PURPOSES: Readonly<Record<string, Purpose>> = {
   '2b06010505070302': 'client',
 }
 
-export type Purpose = 'server' | 'client'
+type Purpose = 'server' | 'client'
 
 /** Bits of a KeyUsage that decide something here (RFC 5280 4.2.1.3; bit 0 is the first). */
 export const USAGE = { digitalSignature: 0x01, keyCertSign: 0x20 } as const
