@@ -11,7 +11,7 @@ import { flaw, flawOfLimits, flawOfProgram, programHash } from './job.ts'
 import { PYTHONS } from './language/python.ts'
 import type { Clock, LeaseLimits, Leases, Mounts, ProofVerifier, Receipts } from './ports.ts'
 import type { Usage } from './receipt.ts'
-import { signReceipt } from './receipt.ts'
+import { ENGINE_NAME_MAX, signReceipt } from './receipt.ts'
 import type { Refused } from './refusal.ts'
 import { refuse } from './refusal.ts'
 
@@ -136,7 +136,7 @@ async function executeOn(
   })
   if (!execution.ok) return execution
   const engine = `${report.engine} ${report.runtimes[program.language] ?? ''}`.trim()
-  return { ...execution, isolation: report.isolation, engine }
+  return { ...execution, isolation: report.isolation, engine: engine.slice(0, ENGINE_NAME_MAX) }
 }
 
 // A lease may carry several jobs at once, as long as its memory holds them all.

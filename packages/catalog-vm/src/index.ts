@@ -1,6 +1,19 @@
 /**
  * Run code from the catalog in a sandbox on leased assets.
  *
+ * @example
+ * const catalog = await openCatalog({ executor, leases, mounts, proofs, receipts, clock })
+ * const finished = await catalog.run({
+ *   id,
+ *   program: { language: 'javascript', source: 'function main(input) { return input }' },
+ *   input,
+ *   inputMax: 1024,
+ *   lease,
+ *   limits: { wallMs: 5_000, memoryBytes: 2 ** 27, outputMax: 1024 },
+ *   isolation: 'namespace',
+ * })
+ * finished.ok // with the output, a signed receipt, and the proof that it was ordered
+ *
  * @packageDocumentation
  */
 export { JOBS_MAX, openCatalog } from './catalog.ts'

@@ -41,7 +41,7 @@ export interface Receipt extends SignedReceipt {
 /** Longest receipt, in bytes. */
 export const RECEIPT_SIZE_MAX = 1024
 
-/** Longest name of an engine, in bytes. */
+/** Longest name of an engine, in bytes; names are ASCII. */
 export const ENGINE_NAME_MAX = 128
 
 const body = {

@@ -1,3 +1,4 @@
+import type { EngineReport } from '@hypermesh/catalog-vm'
 import { findProgram, run } from '@hypermesh/host'
 import { expect, test } from 'vitest'
 
@@ -65,6 +66,7 @@ test.skipIf(skip !== '')(
     expect(new TextDecoder().decode(finished.stderr)).toBe('')
     const said = JSON.parse(new TextDecoder().decode(finished.stdout))
     expect(said).toMatchObject({ javascript: 'done', hog: 'memory' })
+    expect(said.engines.flatMap(({ holes }: EngineReport) => holes)).toEqual([])
     const namespace = said.engines[1]
     if (!namespace.isAvailable) return
     // Several processes of one job would each have the whole of its memory.

@@ -84,8 +84,9 @@ function holesIn(findings: Findings, hasFilter: boolean): readonly string[] {
     ...(findings.hasHostFile ? ['a file of the host is visible inside'] : []),
     ...(root.includes('proc') || root.includes('home') ? [`the root shows ${root.join(' ')}`] : []),
     ...(foreign.length > 0 ? [`the environment has ${foreign.join(' ')}`] : []),
-    ...(findings.writeRoot === 'EROFS' ? [] : [`writing to / gave ${findings.writeRoot}`]),
-    ...(findings.writeUsr === 'EROFS' ? [] : [`writing to /usr gave ${findings.writeUsr}`]),
+    ...(findings.writeRoot === 'EROFS' ? [] : [`/ is not read-only: ${findings.writeRoot}`]),
+    // An ordinary user may not write there anyway (EACCES), whichever way it is bound.
+    ...(findings.writeUsr === 'yes' ? ['/usr can be written to'] : []),
     ...(network.includes('connected') ? ['the network of the host is reachable'] : []),
     ...(hasFilter && child !== 'EPERM' ? [`starting a process gave ${child}`] : []),
   ]

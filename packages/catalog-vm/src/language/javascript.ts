@@ -1,4 +1,4 @@
-import { dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { concat } from '@hypermesh/crypto'
 import { run } from '@hypermesh/host'
@@ -7,19 +7,26 @@ import { RUNTIME_FOLDER } from '../sandbox/view.ts'
 import type { Runtime } from './runtime.ts'
 import { length32 } from './runtime.ts'
 
-// From source this file ends in .ts and the harness in .mts; from dist in .js and .mjs.
+type Script = 'context' | 'isolate' | 'findings'
+
+const SCRIPTS: Readonly<Record<Script, URL>> = {
+  context: new URL('../harness/context.mts', import.meta.url),
+  isolate: new URL('../harness/isolate.mts', import.meta.url),
+  findings: new URL('../harness/findings.mts', import.meta.url),
+}
+
+// From source this file ends in .ts and the scripts in .mts; from dist in .js and .mjs.
 const SUFFIX = extname(import.meta.url) === '.ts' ? '.mts' : '.mjs'
 
 /** The folder on this host whose scripts run inside. */
-export const HARNESS_FOLDER: string = dirname(
-  fileURLToPath(new URL('../harness/realm.mts', import.meta.url)),
-)
+export const HARNESS_FOLDER: string = dirname(fileURLToPath(SCRIPTS.context))
 
 /** Of JavaScript, inside and outside: time is that of the mesh, not of the host's place. */
 export const JAVASCRIPT_ENVIRONMENT: Readonly<Record<string, string>> = { TZ: 'UTC' }
 
-export function harness(name: 'context' | 'isolate' | 'findings', folder: string): string {
-  return join(folder, name + SUFFIX)
+/** The path of a script of ours, in that folder. */
+export function harness(name: Script, folder: string): string {
+  return join(folder, basename(fileURLToPath(SCRIPTS[name]), '.mts') + SUFFIX)
 }
 
 /** Memory of Node before a program runs. */
