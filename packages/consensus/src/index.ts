@@ -34,6 +34,7 @@ export {
   defaultPolicy,
   draw,
   drawAuditors,
+  groundOf,
   openSpace,
   performWork,
   PROOF_SIZE_MAX,

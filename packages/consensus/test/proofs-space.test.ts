@@ -102,6 +102,44 @@ describe('a space', () => {
     expect(verifySpace(space, KEYS[1]!.publicKey, seedOf(1), proof)).toBe('not-sealed')
   })
 
+  test.each([0, 19, 2 ** 24 + 1, Number.NaN])('is not %s leaves', (leaves) => {
+    expect(verifySpace({ root: space.root, leaves }, OWNER, seedOf(1), { openings: [] })).toBe(
+      'wrong-leaves',
+    )
+  })
+
+  test('is answered for with exactly the leaves that were drawn, once, in order', async () => {
+    const { openings } = await space.answer(seedOf(1))
+    const known = new Set(openings.map(({ index }) => index))
+    const { openings: others } = await space.answer(seedOf(2))
+    const extra = others.find(({ index }) => !known.has(index))!
+    // One that no seal hangs on, so that only the count of them could tell.
+    const last = spaceChallenge(seedOf(1), LEAVES).leaves.at(-1)!
+    const swapped = openings.filter(({ index }) => index !== last).concat(extra)
+    for (const wrong of [
+      [openings[0]!, ...openings],
+      [...openings, openings.at(-1)!],
+      openings.toReversed(),
+      openings.slice(1),
+      swapped.sort((a, b) => a.index - b.index),
+      Array.from({ length: 29 }, (_, index) => ({ ...extra, index })),
+    ]) {
+      expect(verifySpace(space, OWNER, seedOf(1), { openings: wrong })).toBe('wrong-leaves')
+    }
+  })
+
+  test('is made of whole leaves', () => {
+    const leaves = Array.from({ length: LEAVES }, (_, index) => Uint8Array.of(index))
+    const tree = createTree(leaves)
+    const proof = {
+      openings: spaceChallenge(seedOf(1), LEAVES)
+        .leaves.toSorted((a, b) => a - b)
+        .map((index) => ({ index, leaf: leaves[index]!, path: tree.path(index) })),
+    }
+    const committed = { root: tree.root, leaves: LEAVES }
+    expect(verifySpace(committed, OWNER, seedOf(1), proof)).toBe('wrong-leaves')
+  })
+
   test('does not answer one challenge with what it answered another', async () => {
     const proof = await space.answer(seedOf(1))
     expect(verifySpace(space, OWNER, seedOf(2), proof)).toBe('wrong-leaves')

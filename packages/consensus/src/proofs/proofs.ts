@@ -32,7 +32,7 @@ export { CHALLENGE_WINDOW, CLAIM_DELAY_MAX, defaultPolicy, SEED_AGE_MAX } from '
 export type { ProofPolicy } from './policy.ts'
 export { claimBytes, PROOF_SIZE_MAX, proofCodec, SUBJECT_SIZE_MAX } from './proof.ts'
 export type { ConsensusProof, TimeProof, WorkProof } from './proof.ts'
-export { createProver } from './prover.ts'
+export { createProver, groundOf } from './prover.ts'
 export type { ProofGround, Prover, ProverOptions, SpaceSource } from './prover.ts'
 export type {
   CommitmentFault,

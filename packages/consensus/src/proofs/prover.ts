@@ -5,12 +5,13 @@ import { ConsensusError } from '../errors.ts'
 import { headerHash } from '../header.ts'
 import type { Header } from '../header.ts'
 import type { Finalized } from '../light/light.ts'
-import type { StatePath } from '../state/state.ts'
+import type { State, StatePath } from '../state/state.ts'
 import type { Validator } from '../validator.ts'
 import type { Anchor } from './anchor.ts'
 import { attestationCodec, auditRequestCodec, drawAuditors } from './audit.ts'
 import { beacon } from './beacon.ts'
-import { signCommitment } from './commitment.ts'
+import { commitmentKey, recordedCodec, signCommitment } from './commitment.ts'
+import { CHALLENGE_WINDOW } from './policy.ts'
 import type { ProofPolicy } from './policy.ts'
 import { claimBytes, proofCodec } from './proof.ts'
 import { refuse } from './refusal.ts'
@@ -21,7 +22,7 @@ import { verifyInline } from './verify.ts'
 import { workChallenge } from './work.ts'
 import type { Output, Work } from './work.ts'
 
-/** What a prover needs of stored space: {@link Space} is it. */
+/** What a prover needs of stored space: a `Space` is it. */
 export interface SpaceSource extends SpaceCommitment {
   answer(seed: Uint8Array): Promise<SpaceProof>
 }
@@ -32,6 +33,25 @@ export interface ProofGround {
   readonly finalized: Finalized
   /** Of `commitmentKey(owner)` in the state of that block. */
   readonly path: StatePath
+}
+
+/**
+ * The ground that a chain gives an owner now. Look at each final block: it lasts for few of them.
+ *
+ * @param chain - A `Consensus` is one.
+ * @returns Undefined unless the owner's commitment was recorded in one of the four blocks before the last.
+ */
+export function groundOf(
+  chain: { head(): Finalized | undefined; state(): State },
+  owner: Uint8Array,
+): ProofGround | undefined {
+  const finalized = chain.head()
+  const path = chain.state().prove(commitmentKey(owner))
+  if (finalized === undefined || path.value === undefined) return undefined
+  const recorded = recordedCodec.decode(path.value)
+  if (!recorded.ok) return undefined
+  const blocks = finalized.header.height - recorded.value.height
+  return blocks >= 1n && blocks <= CHALLENGE_WINDOW ? { finalized, path } : undefined
 }
 
 /** One owner's side of proofs, from commitment to claim. */

@@ -84,7 +84,7 @@ export function verifySpace(
   proof: SpaceProof,
 ): SpaceRefusal | undefined {
   const { root, leaves } = committed
-  if (leaves < SPACE_DRAWS || leaves > SPACE_LEAVES_MAX) return 'wrong-leaves'
+  if (!(leaves >= SPACE_DRAWS && leaves <= SPACE_LEAVES_MAX)) return 'wrong-leaves'
   if (proof.openings.length > SPACE_OPENINGS_MAX) return 'wrong-leaves'
   const opened = new Map<number, Uint8Array>()
   let last = -1
