@@ -14,6 +14,7 @@ export type BootstrapErrorCode =
   | 'no-memory'
   | 'job-failed'
   | 'unknown-node'
+  | 'not-served'
   | 'closed'
 
 export class BootstrapError extends Error {

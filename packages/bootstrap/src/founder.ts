@@ -1,11 +1,11 @@
 import { field, record } from '@hypermesh/crypto'
 import type { Codec } from '@hypermesh/crypto'
-import type { Endpoint } from '@hypermesh/stoq'
 import type { Authority } from '@hypermesh/trustchain'
 import { encodeChain } from '@hypermesh/trustchain'
 
 import { BootstrapError } from './errors.ts'
 import { NAME_MAX } from './invite.ts'
+import type { Peers } from './peers.ts'
 
 /** Asks for the root certificate: an empty request, DER back. */
 export const ROOT_PROTOCOL = 'hypermesh/root/1'
@@ -50,12 +50,12 @@ export const rosterCodec: Codec<{ readonly names: readonly string[] }> = record(
  * @param mayHave - Whether the key may have a certificate for the name: the invite says so for founding members.
  */
 export function serveAuthority(
-  endpoint: Endpoint,
+  peers: Peers,
   authority: Authority,
   mayHave: (name: string, key: Uint8Array) => boolean,
 ): void {
-  endpoint.handleRequest(ROOT_PROTOCOL, async () => authority.root, { requestMax: 0 })
-  endpoint.handleRequest(
+  peers.answer(ROOT_PROTOCOL, async () => authority.root, { requestMax: 0 })
+  peers.answer(
     CERTIFY_PROTOCOL,
     async (body, peer) => {
       const request = requestCodec.decode(body)
@@ -68,11 +68,14 @@ export function serveAuthority(
           `the name ${name} is not for the key that asks`,
         )
       }
-      return encodeChain(await certify(authority, { name, key: peer.key, proof }))
+      const issued = await authority.issue({ name, key: peer.key, proof })
+      if (!issued.ok)
+        throw new BootstrapError('refused-certificate', `${name}: ${issued.refusal.code}`)
+      return encodeChain(issued.chain)
     },
     { requestMax: REQUEST_SIZE_MAX },
   )
-  endpoint.handleRequest(
+  peers.answer(
     ROSTER_PROTOCOL,
     async () => {
       const names = authority.issued().flatMap(({ name, revoked }) => (revoked ? [] : [name]))
@@ -80,16 +83,4 @@ export function serveAuthority(
     },
     { requestMax: 0 },
   )
-}
-
-/** @throws {BootstrapError} `refused-certificate` with the authority's reason. */
-export async function certify(
-  authority: Authority,
-  request: { readonly name: string; readonly key: Uint8Array; readonly proof: Uint8Array },
-): Promise<readonly Uint8Array[]> {
-  const issued = await authority.issue(request)
-  if (!issued.ok) {
-    throw new BootstrapError('refused-certificate', `${request.name}: ${issued.refusal.code}`)
-  }
-  return issued.chain
 }

@@ -283,7 +283,7 @@ class Node implements MeshNode {
   }
 
   #serve(invite: Invite, authority: Authority): void {
-    serveAuthority(this.endpoint, authority, (name, key) =>
+    serveAuthority(this.peers, authority, (name, key) =>
       invite.members.some((member) => member.name === name && String(member.key) === String(key)),
     )
   }
@@ -314,7 +314,6 @@ class Node implements MeshNode {
         share,
         ledger,
         identity: this.identity,
-        endpoint: this.endpoint,
         peers: this.peers,
         nodes: this.directory,
         clock: systemClock,

@@ -1,10 +1,11 @@
-import { toHex } from '@hypermesh/crypto'
-import type { Connection, Endpoint, Stream } from '@hypermesh/stoq'
+import { equal, toHex } from '@hypermesh/crypto'
+import type { Connection, Endpoint, RequestHandler, Stream, StreamHandler } from '@hypermesh/stoq'
 
 import type { Directory } from './directory.ts'
 import { BootstrapError } from './errors.ts'
+import { loopback } from './loopback.ts'
 
-/** Speaks with other nodes by their keys. */
+/** Speaks with nodes by their keys; with this one too, without a network. */
 export interface Peers {
   open(key: Uint8Array, protocol: string, signal?: AbortSignal): Promise<Stream>
   request(
@@ -13,10 +14,18 @@ export interface Peers {
     body: Uint8Array,
     options?: { readonly signal?: AbortSignal; readonly responseMax?: number },
   ): Promise<Uint8Array>
+  /** Serves streams of a protocol. */
+  serve(protocol: string, handler: StreamHandler): void
+  /** Answers requests of a protocol. */
+  answer(protocol: string, handler: RequestHandler, options: { readonly requestMax: number }): void
 }
 
 /** @param directory - Says where a key is reached; asked anew at each connection, so that nodes can move. */
 export function createPeers(endpoint: Endpoint, directory: Directory): Peers {
+  const { key: own } = endpoint.address
+  const self = { key: own, name: 'self' }
+  const streams = new Map<string, StreamHandler>()
+  const requests = new Map<string, RequestHandler>()
   const connect = async (key: Uint8Array, signal?: AbortSignal): Promise<Connection> => {
     const entry = directory.byKey(key)
     if (!entry)
@@ -24,10 +33,34 @@ export function createPeers(endpoint: Endpoint, directory: Directory): Peers {
     const address = { host: entry.host, port: entry.port, key }
     return await endpoint.connect(address, signal ? { signal } : {})
   }
+  const openOwn = (protocol: string): Stream => {
+    const handler = streams.get(protocol)
+    if (!handler) throw new BootstrapError('not-served', `this node does not serve ${protocol}`)
+    const [near, far] = loopback(protocol)
+    // A handler that fails resets its stream, as it would over the network.
+    Promise.resolve(handler(far, self)).catch(() => far.reset())
+    return near
+  }
   return {
     open: async (key, protocol, signal) =>
-      await (await connect(key, signal)).open(protocol, signal ? { signal } : {}),
-    request: async (key, protocol, body, options = {}) =>
-      await (await connect(key, options.signal)).request(protocol, body, options),
+      equal(key, own)
+        ? openOwn(protocol)
+        : await (await connect(key, signal)).open(protocol, signal ? { signal } : {}),
+    request: async (key, protocol, body, options = {}) => {
+      if (!equal(key, own)) {
+        return await (await connect(key, options.signal)).request(protocol, body, options)
+      }
+      const handler = requests.get(protocol)
+      if (!handler) throw new BootstrapError('not-served', `this node does not serve ${protocol}`)
+      return await handler(body, self, { signal: options.signal ?? new AbortController().signal })
+    },
+    serve: (protocol, handler) => {
+      streams.set(protocol, handler)
+      endpoint.handle(protocol, handler)
+    },
+    answer: (protocol, handler, options) => {
+      requests.set(protocol, handler)
+      endpoint.handleRequest(protocol, handler, options)
+    },
   }
 }

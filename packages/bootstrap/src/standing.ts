@@ -13,7 +13,6 @@ import {
 import type { ProofGround, ProofPolicy, Prover, Space } from '@hypermesh/consensus'
 import { field, union } from '@hypermesh/crypto'
 import type { Codec, SigningKey } from '@hypermesh/crypto'
-import type { Endpoint } from '@hypermesh/stoq'
 
 import { BootstrapError } from './errors.ts'
 import type { Ledger } from './ledger/ledger.ts'
@@ -57,7 +56,6 @@ export interface StandingOptions {
   readonly file: string
   readonly key: SigningKey
   readonly ledger: Ledger
-  readonly endpoint: Endpoint
   readonly peers: Peers
   readonly clock: SystemClock
   readonly policy: ProofPolicy
@@ -185,9 +183,9 @@ async function askAuditors(
   throw new BootstrapError('no-audit', `no drawn auditor attests the work: ${reasons.join('; ')}`)
 }
 
-function serveAudits({ key, ledger, endpoint, clock, policy }: StandingOptions): void {
+function serveAudits({ key, ledger, peers, clock, policy }: StandingOptions): void {
   const { chain, validators } = ledger
-  endpoint.handleRequest(
+  peers.answer(
     PROTOCOL,
     async (body) => {
       const terms = { chainId: chain, validators, policy, now: clock.now() }

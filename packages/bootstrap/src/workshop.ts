@@ -14,7 +14,6 @@ import {
   serveMemory,
 } from '@hypermesh/proxy-nat'
 import type { TrustSource } from '@hypermesh/proxy-nat'
-import type { Endpoint } from '@hypermesh/stoq'
 
 import type { Directory } from './directory.ts'
 import { BootstrapError } from './errors.ts'
@@ -56,7 +55,6 @@ export interface WorkshopOptions {
   readonly directory: string
   readonly share: { readonly index: number; readonly of: number }
   readonly identity: Identity
-  readonly endpoint: Endpoint
   readonly peers: Peers
   readonly nodes: Directory
   readonly ledger: Ledger
@@ -68,7 +66,7 @@ export interface WorkshopOptions {
 }
 
 export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
-  const { directory, identity, endpoint, peers, nodes, ledger, clock, policy, signal } = options
+  const { directory, identity, peers, nodes, ledger, clock, policy, signal } = options
   const key = identity.ed25519
   await using scope = new AsyncDisposableStack()
   const standing = scope.use(
@@ -76,7 +74,6 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
       file: join(directory, 'space'),
       key,
       ledger,
-      endpoint,
       peers,
       clock,
       policy,
@@ -112,7 +109,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
     receipts: ledgerReceipts(ledger),
     clock,
   })
-  serveJobs({ endpoint, catalog, lending, mounts, ledger })
+  serveJobs({ peers, catalog, lending, mounts, ledger })
   const parts = scope.move()
   return {
     catalog,
@@ -126,7 +123,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
 
 // The memory that others reach by address: one asset, whose regions are the leases on it.
 function openLending(
-  { identity, endpoint, clock }: WorkshopOptions,
+  { identity, peers, clock }: WorkshopOptions,
   assets: Assets,
   trust: TrustSource,
 ): ReturnType<typeof createLending> {
@@ -139,7 +136,7 @@ function openLending(
   const memory = { id: asset.id, address: assetAddress(self, asset.id) }
   const lendings = lentRegions(memory.address, Number(clock.now() / 1000n))
   const table = createTranslation({ regions: lendings })
-  endpoint.handle(MEMORY_PROTOCOL, async (stream, peer) => {
+  peers.serve(MEMORY_PROTOCOL, async (stream, peer) => {
     await serveMemory({ self, table, trust, stream, peer: peer.key })
   })
   return createLending({ assets, key: ed25519, falcon, memory, lendings, table, clock })

@@ -54,11 +54,15 @@ function nodesOf(parent: number): number[] {
     .map(Number)
 }
 
-const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('hypermesh-'))
+const leftovers = (): string[] =>
+  readdirSync(tmpdir()).filter((name) => name.startsWith('hypermesh-'))
 
 test('two meshes at once each carry a job, and leave nothing', { timeout: 120_000 }, async () => {
   const before = leftovers()
-  const runs = await Promise.all([finish(start('mesh', letters, '--json')), finish(start('mesh', letters, '--json'))])
+  const runs = await Promise.all([
+    finish(start('mesh', letters, '--json')),
+    finish(start('mesh', letters, '--json')),
+  ])
   for (const run of runs) {
     expect(run.stderr).toBe('')
     expect(run.code).toBe(0)
@@ -90,7 +94,8 @@ test('off a terminal it prints plain lines', { timeout: 60_000 }, async () => {
   expect(run.code).toBe(0)
   expect(run.stdout).not.toContain('\x1b')
   expect(run.stdout).toMatch(/^HyperMesh {2}4 nodes/)
-  for (const phase of ['phase 0', 'phase 1', 'phase 2', 'phase 3']) expect(run.stdout).toContain(phase)
+  for (const phase of ['phase 0', 'phase 1', 'phase 2', 'phase 3'])
+    expect(run.stdout).toContain(phase)
   expect(run.stdout).toContain('not faster than one')
   expect(run.stdout).toContain('3 of 3 verify')
 })

@@ -1,10 +1,11 @@
 import { ISOLATIONS } from '@hypermesh/catalog-vm'
 import type { Catalog, Isolation, Language, Limits, Mounts, Program } from '@hypermesh/catalog-vm'
 import { sha256 } from '@hypermesh/crypto'
-import type { Endpoint, Peer } from '@hypermesh/stoq'
+import type { Peer } from '@hypermesh/stoq'
 
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Lending } from '../lending.ts'
+import type { Peers } from '../peers.ts'
 import {
   AUDIT_PROTOCOL,
   auditAnswerCodec,
@@ -26,31 +27,31 @@ const LEASE_MARGIN_MS = 30_000
 
 /** Runs parts for others, on leases of this node's assets, and lends them memory. */
 export function serveJobs(options: {
-  readonly endpoint: Endpoint
+  readonly peers: Peers
   readonly catalog: Catalog
   readonly lending: Lending
   readonly mounts: Mounts
   readonly ledger: Ledger
 }): void {
-  const { endpoint } = options
-  endpoint.handleRequest(
+  const { peers } = options
+  peers.answer(
     RUN_PROTOCOL,
     async (body, peer) => partAnswerCodec.encode(await runPart(body, peer, options)),
     { requestMax: PART_SIZE_MAX },
   )
-  endpoint.handleRequest(
+  peers.answer(
     AUDIT_PROTOCOL,
     async (body) => auditAnswerCodec.encode(await runAgain(body, options)),
     { requestMax: PART_SIZE_MAX },
   )
-  endpoint.handleRequest(
+  peers.answer(
     REGION_PROTOCOL,
     async (body, peer) => regionAnswerCodec.encode(await lendRegion(body, peer, options.lending)),
     { requestMax: 256 },
   )
 }
 
-type Executor = Omit<Parameters<typeof serveJobs>[0], 'endpoint'>
+type Executor = Omit<Parameters<typeof serveJobs>[0], 'peers'>
 
 async function runPart(
   body: Uint8Array,

@@ -3,14 +3,9 @@ import { pinnedKeys } from '@hypermesh/stoq'
 import { decodeChain, encodeChain, requestBytes, verifyChain } from '@hypermesh/trustchain'
 
 import { BootstrapError } from '../errors.ts'
-import {
-  certify,
-  CERTIFY_PROTOCOL,
-  requestCodec,
-  ROSTER_PROTOCOL,
-  rosterCodec,
-} from '../founder.ts'
+import { CERTIFY_PROTOCOL, requestCodec, ROSTER_PROTOCOL, rosterCodec } from '../founder.ts'
 import { certificateChain, pinnedAndCertified } from '../plugs/authenticator.ts'
+import { founderOf } from './phase.ts'
 import type { Passage, Phase } from './phase.ts'
 import { until } from './wait.ts'
 
@@ -42,14 +37,10 @@ export const certified: Phase = {
 }
 
 async function obtain(passage: Passage): Promise<readonly Uint8Array[]> {
-  const { invite, index, member, identity, peers, signal } = passage
+  const { member, identity, peers, signal } = passage
   const proof = identity.ed25519.sign(requestBytes(member.name, member.key))
-  const own = invite.founder === index ? await passage.authority() : undefined
-  if (own) return await certify(own, { name: member.name, key: member.key, proof })
-  const founder = invite.members[invite.founder]
-  if (!founder) throw new BootstrapError('bad-invite', `the invite has no member ${invite.founder}`)
   const body = requestCodec.encode({ name: member.name, proof })
-  const answer = await peers.request(founder.key, CERTIFY_PROTOCOL, body, {
+  const answer = await peers.request(founderOf(passage).key, CERTIFY_PROTOCOL, body, {
     signal,
     responseMax: CHAIN_SIZE_MAX,
   })
@@ -80,19 +71,14 @@ async function check(passage: Passage, chain: readonly Uint8Array[]): Promise<vo
 }
 
 async function everyoneCertified(passage: Passage): Promise<true | undefined> {
-  const { invite, index, peers, signal } = passage
-  const own = invite.founder === index ? await passage.authority() : undefined
-  const founder = invite.members[invite.founder]
-  const names = own
-    ? own.issued().map(({ name }) => name)
-    : founder &&
-      (await roster(peers.request(founder.key, ROSTER_PROTOCOL, new Uint8Array(), { signal })))
-  return invite.members.every(({ name }) => names?.includes(name)) ? true : undefined
-}
-
-async function roster(answer: Promise<Uint8Array>): Promise<readonly string[]> {
-  const decoded = rosterCodec.decode(await answer)
-  return decoded.ok ? decoded.value.names : []
+  const { invite, peers, signal } = passage
+  const answer = await peers.request(founderOf(passage).key, ROSTER_PROTOCOL, new Uint8Array(), {
+    signal,
+  })
+  const roster = rosterCodec.decode(answer)
+  if (!roster.ok) return undefined
+  const { names } = roster.value
+  return invite.members.every(({ name }) => names.includes(name)) ? true : undefined
 }
 
 function byCertificate(

@@ -3,6 +3,7 @@ import type { Endpoint } from '@hypermesh/stoq'
 import type { Authority } from '@hypermesh/trustchain'
 
 import type { Directory } from '../directory.ts'
+import { BootstrapError } from '../errors.ts'
 import type { Invite, Member } from '../invite.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Peers } from '../peers.ts'
@@ -55,4 +56,11 @@ export interface Phase {
    * @throws {BootstrapError} when the proof does not hold.
    */
   leave(passage: Passage, proof: Uint8Array): Promise<string>
+}
+
+/** @throws {BootstrapError} `bad-invite` when the invite names a founder that is no member. */
+export function founderOf({ invite }: Passage): Member {
+  const founder = invite.members[invite.founder]
+  if (!founder) throw new BootstrapError('bad-invite', `the invite has no member ${invite.founder}`)
+  return founder
 }

@@ -3,6 +3,7 @@ import { pinnedKeys } from '@hypermesh/stoq'
 
 import { BootstrapError } from '../errors.ts'
 import { ROOT_PROTOCOL } from '../founder.ts'
+import { founderOf } from './phase.ts'
 import type { Passage, Phase } from './phase.ts'
 import { until } from './wait.ts'
 
@@ -19,11 +20,7 @@ export const traditional: Phase = {
     const { invite, peers, signal } = passage
     await passage.endpoint.setAuthenticator(pinnedKeys(invite.members.map(({ key }) => key)))
     passage.directory.use(() => invite.members)
-    const own = await passage.authority()
-    if (own && invite.founder === passage.index) return own.root
-    const founder = invite.members[invite.founder]
-    if (!founder)
-      throw new BootstrapError('bad-invite', `the invite has no member ${invite.founder}`)
+    const founder = founderOf(passage)
     return await until(`the root of ${founder.name}`, signal, () =>
       peers.request(founder.key, ROOT_PROTOCOL, new Uint8Array(), {
         signal,
