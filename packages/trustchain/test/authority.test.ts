@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { generateSigningKey, toHex } from '@hypermesh/crypto'
@@ -50,6 +51,11 @@ describe('issuing', () => {
     expect(leaf?.names).toEqual({ dns: ['node-1'], others: false })
     const schemes = [leaf, intermediate, root].map((one) => one?.signature.scheme)
     expect(schemes).toEqual(['ml-dsa-65', 'ml-dsa-65', 'ml-dsa-65'])
+    // Node and OpenSSL read the same in them.
+    const [x, y, z] = [...chain, authority.root].map((der) => new X509Certificate(der))
+    expect(x!.verify(y!.publicKey) && y!.verify(z!.publicKey) && z!.verify(z!.publicKey)).toBe(true)
+    expect(x!.checkIssued(y!) && y!.checkIssued(z!) && !x!.ca && y!.ca).toBe(true)
+    expect(x!.checkHost('node-1')).toBe('node-1')
   })
 
   test('the entry is on the ledger before there is a signature, and names what will be signed', async () => {
