@@ -128,6 +128,14 @@ describe('paths', () => {
     )
   })
 
+  test('a leaf is not opened at a place of a smaller or a larger tree', () => {
+    const { root, path } = createTree(leaves(2))
+    const [first, second] = leaves(2)
+    expect(verifyPath(root, 2, { index: 1, leaf: second!, path: path(1) })).toBe(true)
+    expect(verifyPath(root, 1, { index: 0, leaf: second!, path: path(1) })).toBe(false)
+    expect(verifyPath(root, 4, { index: 0, leaf: first!, path: path(0) })).toBe(false)
+  })
+
   test('a path longer than any tree is deep is refused', () => {
     const path = Array.from({ length: 33 }, () => sha256())
     expect(verifyPath(sha256(), 2 ** 32 - 1, { index: 0, leaf: sha256(), path })).toBe(false)

@@ -202,7 +202,11 @@ describe('a space file', () => {
   const options = { owner: OWNER, leaves: LEAVES }
 
   test('is never written over', async () => {
-    await expect(createSpace({ file, ...options })).rejects.toMatchObject({ code: 'space-exists' })
+    const refusal = { code: 'space-exists' }
+    await expect(createSpace({ file, ...options })).rejects.toMatchObject(refusal)
+    // Seen before anything is sealed: the signal would have ended that.
+    const signal = AbortSignal.abort()
+    await expect(createSpace({ file, ...options, signal })).rejects.toMatchObject(refusal)
   })
 
   test('that is not there is not made up', async () => {
@@ -222,14 +226,15 @@ describe('a space file', () => {
   const noMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status !== 0
   if (noMount) process.stdout.write('skipped: no right to mount a small disk that could be full\n')
   test.skipIf(noMount).each([
-    { when: 'before it begins', leaves: 1025 },
+    { when: 'before it begins', leaves: 1025, signal: 'AbortSignal.abort()' },
     // These fit to the byte, and only the trailer does not.
-    { when: 'at its very end', leaves: 1024 },
-  ])('is refused by a full disk $when, and leaves nothing behind', ({ leaves }) => {
+    { when: 'at its very end', leaves: 1024, signal: 'new AbortController().signal' },
+  ])('is refused by a full disk $when, and leaves nothing behind', ({ leaves, signal }) => {
     const program = `
       import { readdirSync } from 'node:fs'
       import { createSpace } from '@hypermesh/consensus'
-      const options = { file: '/mnt/space', owner: new Uint8Array(32), leaves: ${leaves} }
+      const signal = ${signal}
+      const options = { file: '/mnt/space', owner: new Uint8Array(32), leaves: ${leaves}, signal }
       const outcome = await createSpace(options).catch(({ code, message }) => code + ': ' + message)
       console.log(outcome, readdirSync('/mnt').length)`
     const mount = 'mount -t tmpfs -o size=1m none /mnt && exec "$0" "$@"'
