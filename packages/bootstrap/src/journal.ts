@@ -37,11 +37,13 @@ const lineCodec = record('hypermesh/phase-line', 1, LINE_SIZE_MAX, {
  * @throws {BootstrapError} `journal-damaged` when a line before the last one is not what was written.
  */
 export async function openPhaseJournal(file: string): Promise<PhaseJournal> {
-  const handle = await open(file, 'a', 0o600)
+  await using scope = new AsyncDisposableStack()
+  const handle = scope.adopt(await open(file, 'a', 0o600), (opened) => opened.close())
   const bytes = new Uint8Array(await readFile(file))
   const { lines, length } = read(bytes, file)
   if (length < bytes.length) await handle.truncate(length)
   await syncDirectory(dirname(file))
+  const parts = scope.move()
   return {
     get lines() {
       return lines
@@ -55,7 +57,7 @@ export async function openPhaseJournal(file: string): Promise<PhaseJournal> {
       await handle.datasync()
       lines.push(line)
     },
-    [Symbol.asyncDispose]: () => handle.close(),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
 

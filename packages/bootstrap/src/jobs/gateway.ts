@@ -60,9 +60,11 @@ export async function runJob(
   const stored = performance.now()
   const bytes = work.parts.reduce((sum, part) => sum + part.length, 0)
   tell({ type: 'stored', parts: parts.length, bytes, ms: stored - start })
-  const done = await runAll(work, parts, nodes, options, tell)
+  const gone = new Set<Entry>()
+  const done = await runAll(work, parts, nodes, gone, options, tell)
   const ran = performance.now()
-  await rerun({ work, parts, done, nodes }, options, tell)
+  const left = nodes.filter((node) => !gone.has(node))
+  await rerun({ work, parts, done, nodes: left }, options, tell)
   return {
     outputs: done.map(({ output }) => output),
     receipts: done.map(({ node, receipt, order }, part): PartReceipt => ({
@@ -79,10 +81,12 @@ export async function runJob(
   }
 }
 
+/** @param gone - Takes the nodes that could not be reached. */
 async function runAll(
   work: JobWork,
   parts: readonly Part[],
   nodes: readonly Entry[],
+  gone: Set<Entry>,
   options: GatewayOptions,
   tell: (event: JobEvent) => void,
 ): Promise<readonly Done[]> {
@@ -105,6 +109,7 @@ async function runAll(
       } else {
         // A node that cannot be reached keeps a part for as long as it takes to notice: once is enough.
         failures = result.isGone ? FAILURES_MAX : failures + 1
+        if (result.isGone) gone.add(node)
         waiting.push(part)
         tell({ type: 'moved', part: part.index, from: node.name, reason: result.reason })
       }

@@ -27,7 +27,7 @@ export async function mesh(file: string, flags: MeshFlags): Promise<number> {
   process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop)
   const view = viewFor(flags)
   // Before the packages below are read, which takes longer than a person takes to doubt.
-  view.show({ event: 'start', nodes: NODES })
+  view.show({ event: 'start', nodes: NODES, ms: Math.round(performance.now()) })
   try {
     const { runMesh } = await import('./mesh.ts')
     const summary = await runMesh({

@@ -2,7 +2,13 @@ import type { Table } from '../job.ts'
 
 /** What a run of the mesh tells whoever watches. Times in milliseconds, sizes in bytes. */
 export type MeshEvent =
-  | { readonly event: 'start'; readonly nodes: number }
+  | {
+      readonly event: 'start'
+      readonly nodes: number
+      /** Since the process began. */
+      readonly ms: number
+    }
+  | { readonly event: 'nodes'; readonly nodes: number; readonly ms: number }
   | { readonly event: 'job'; readonly job: string; readonly title: string }
   | {
       readonly event: 'phase'

@@ -90,6 +90,7 @@ async function carry(
   // Whoever waits for them first may not be the first to fail.
   parts.catch(() => {})
   const cards = await Promise.all(members.map((member, index) => create(member, index, directory)))
+  emit({ event: 'nodes', nodes: cards.length, ms: performance.now() - started })
   const invite = await makeInvite(founder, cards)
   const phases = await joinAll(members, invite, emit)
   await lendAll(members, emit)
@@ -192,7 +193,7 @@ async function lendAll(
   const detail = [
     `${total('cpu') / 1000} CPU cores`,
     `${(total('memory') / 1e9).toFixed(1)} GB memory`,
-    `${(total('storage') / 1e9).toFixed(1)} GB free disk`,
+    `${(total('storage') / 1e9).toFixed(1)} GB disk`,
   ].join(', ')
   emit({
     event: 'assets',

@@ -29,6 +29,14 @@ export function linesOf(event: MeshEvent): readonly string[] {
       return [
         `HyperMesh  ${event.nodes} nodes on this machine, as processes of their own, over real QUIC on [::1]`,
       ]
+    case 'nodes':
+      return [
+        step(
+          'nodes',
+          `${event.nodes} made, with Ed25519, ML-DSA-65 and FALCON-1024 keys of their own`,
+          event.ms,
+        ),
+      ]
     case 'job':
       return [`  job      ${event.title}`]
     case 'phase':
