@@ -129,11 +129,12 @@ describe('paths', () => {
   })
 
   test('a leaf is not opened at a place of a smaller or a larger tree', () => {
-    const { root, path } = createTree(leaves(2))
+    const tree = createTree(leaves(2))
+    const { root } = tree
     const [first, second] = leaves(2)
-    expect(verifyPath(root, 2, { index: 1, leaf: second!, path: path(1) })).toBe(true)
-    expect(verifyPath(root, 1, { index: 0, leaf: second!, path: path(1) })).toBe(false)
-    expect(verifyPath(root, 4, { index: 0, leaf: first!, path: path(0) })).toBe(false)
+    expect(verifyPath(root, 2, { index: 1, leaf: second!, path: tree.path(1) })).toBe(true)
+    expect(verifyPath(root, 1, { index: 0, leaf: second!, path: tree.path(1) })).toBe(false)
+    expect(verifyPath(root, 4, { index: 0, leaf: first!, path: tree.path(0) })).toBe(false)
   })
 
   test('a path longer than any tree is deep is refused', () => {
