@@ -8,6 +8,7 @@ import {
   rm,
   stat,
   symlink,
+  truncate,
   writeFile,
 } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
@@ -189,6 +190,12 @@ test('a changed, cut or lengthened file is damaged', async () => {
     }),
     { numRuns: 30 },
   )
+})
+
+test('a file of a terabyte is damaged, and not read', async () => {
+  const path = await kept(bytes)
+  await truncate(path, 2 ** 40)
+  await expect(openIdentity({ file: path, passphrase })).rejects.toThrow(code('identity-damaged'))
 })
 
 test('random bytes are damaged, even under a right checksum', async () => {

@@ -145,6 +145,15 @@ test('a refusal says where', () => {
   })
 })
 
+test('bytes of one length are of no other', () => {
+  const id = record('i', 1, 100, { id: field.bytes({ length: 2 }) })
+  expect(id.decode(fromHex('83616901a1626964420102')).ok).toBe(true)
+  for (const other of ['40', '4101', '43010203']) {
+    const decoded = id.decode(fromHex(`83616901a1626964${other}`))
+    expect(decoded).toEqual({ ok: false, refusal: { code: 'out-of-range', at: 'id' } })
+  }
+})
+
 test('a list longer than its limit is refused before its items are read', () => {
   const list = record('l', 1, 100, { l: field.list(field.uint(), { max: 2 }) })
   const refused = (code: string): object => ({ ok: false, refusal: { code, at: 'l' } })

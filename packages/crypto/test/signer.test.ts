@@ -154,6 +154,12 @@ test('more FALCON work than may wait is refused, and the rest is done', async ()
   const asked = Array.from({ length: 300 }, async () =>
     verifySignature('falcon-1024', signer.publicKey, message, signature),
   )
+  // What cannot be a signature does not even wait.
+  const { publicKey } = signer
+  expect(await verifySignature('falcon-1024', publicKey, message, new Uint8Array(1463))).toBe(false)
+  expect(await verifySignature('falcon-1024', publicKey.subarray(1), message, signature)).toBe(
+    false,
+  )
   const answers = await Promise.allSettled(asked)
   const valid = answers.filter((answer) => answer.status === 'fulfilled' && answer.value)
   const busy = answers.filter(

@@ -4,7 +4,7 @@ import { CryptoError } from '../errors.ts'
 import type { Answered, Asked, Job, Yield } from './job.ts'
 
 /** Most jobs that wait at once: some seconds of signing. Whoever asks more is told `busy`. */
-export const JOBS_MAX = 256
+const JOBS_MAX = 256
 
 /** How long the thread outlives its last job when nobody holds it, in milliseconds. */
 const LINGER_MS = 2_000

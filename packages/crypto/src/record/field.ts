@@ -1,6 +1,7 @@
 import { CryptoError } from '../errors.ts'
 import type { Reader } from './reader.ts'
 import { Refused } from './refusal.ts'
+import { encodedText } from './writer.ts'
 import type { Writer } from './writer.ts'
 
 /** How one value is written and read. */
@@ -62,7 +63,12 @@ export const field = {
     return {
       write: (writer, value) => {
         demand(writer, value instanceof Uint8Array, 'is not a Uint8Array')
-        demand(writer, value.length >= min && value.length <= max, `is ${value.length} bytes long`)
+        demand(
+          writer,
+          value.length >= min && value.length <= max,
+          'has the wrong size in bytes:',
+          value.length,
+        )
         writer.bytes(value)
       },
       read: (reader) => reader.bytes(min, max),
@@ -74,7 +80,7 @@ export const field = {
     write: (writer, value) => {
       demand(writer, typeof value === 'string' && value.isWellFormed(), 'is not text')
       const length = writer.text(value)
-      demand(writer, length <= max, `is ${length} bytes long`)
+      demand(writer, length <= max, 'is too long, in bytes:', length)
     },
     read: (reader) => reader.text(max),
   }),
@@ -113,7 +119,7 @@ export const field = {
   list: <T>(item: Field<T>, { max }: { readonly max: number }): Field<readonly T[]> => ({
     write: (writer, value) => {
       demand(writer, Array.isArray(value), 'is not a list')
-      demand(writer, value.length <= max, `has ${value.length} items`)
+      demand(writer, value.length <= max, 'has too many items:', value.length)
       writer.list(value.length)
       for (const [index, one] of value.entries())
         within(writer, index, () => item.write(writer, one))
@@ -144,10 +150,12 @@ function map<F extends Fields>(fields: F): Field<ValueOf<F>> {
   const write = (writer: Writer, value: ValueOf<F>): void => {
     demand(writer, typeof value === 'object' && value !== null, 'is not a record')
     const record = value as Readonly<Record<string, unknown>>
-    const present = entries.filter(({ name, needed }) => needed || record[name] !== undefined)
-    writer.map(present.length)
-    for (const { name, item } of present) {
-      writer.text(name)
+    let length = 0
+    for (const { name, needed } of entries) if (needed || record[name] !== undefined) length += 1
+    writer.map(length)
+    for (const { name, encoded, needed, item } of entries) {
+      if (!needed && record[name] === undefined) continue
+      writer.encoded(encoded)
       within(writer, name, () => item.write(writer, record[name]))
     }
   }
@@ -207,6 +215,8 @@ function choice<C extends Choices>(choices: C): Field<ChoiceOf<C>> {
 
 interface Entry {
   readonly name: string
+  /** The name as it stands on the wire. */
+  readonly encoded: Uint8Array
   readonly item: Field<unknown>
   readonly needed: boolean
 }
@@ -215,9 +225,8 @@ interface Entry {
 function ordered(fields: Fields): readonly Entry[] {
   const entries = Object.entries(fields).map(([name, one]): Entry => {
     checkKey(name)
-    return 'item' in one
-      ? { name, item: one.item, needed: false }
-      : { name, item: one, needed: true }
+    const needed = !('item' in one)
+    return { name, encoded: encodedText(name), item: needed ? one : one.item, needed }
   })
   return entries.sort(
     (a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : Number(a.name > b.name)),
@@ -253,9 +262,10 @@ function within<T>(
   return result
 }
 
-function demand(writer: Writer, holds: boolean, problem: string): void {
-  if (!holds)
-    throw new CryptoError('bad-value', `${pathText(writer.path) || 'the value'} ${problem}`)
+function demand(writer: Writer, holds: boolean, problem: string, size?: number): void {
+  if (holds) return
+  const place = pathText(writer.path) || 'the value'
+  throw new CryptoError('bad-value', `${place} ${problem}${size === undefined ? '' : ` ${size}`}`)
 }
 
 /** `limits.parts[2]` for its steps. */

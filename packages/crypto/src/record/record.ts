@@ -82,11 +82,14 @@ function codec<T>(domain: string, version: number, sizeMax: number, body: Field<
   if (!Number.isSafeInteger(sizeMax) || sizeMax < 1) {
     throw new CryptoError('bad-schema', `${sizeMax} is not a size`)
   }
+  const head = new Writer()
+  head.list(3)
+  head.text(domain)
+  head.count(version)
+  const start = head.finish()
   const encode = (value: T): Uint8Array => {
     const writer = new Writer()
-    writer.list(3)
-    writer.text(domain)
-    writer.count(version)
+    writer.encoded(start)
     body.write(writer, value)
     const bytes = writer.finish()
     if (bytes.length > sizeMax) {

@@ -2,6 +2,13 @@ import { MAJOR, SIMPLE } from './major.ts'
 
 const utf8 = new TextEncoder()
 
+/** A text as CBOR, for one that is written often. */
+export function encodedText(text: string): Uint8Array {
+  const writer = new Writer()
+  writer.text(text)
+  return writer.finish()
+}
+
 /** Writes CBOR with the shortest heads, RFC 8949 section 4.2.1. */
 export class Writer {
   /** Where the writing is, for the error. */
@@ -42,6 +49,11 @@ export class Writer {
 
   map(length: number): void {
     this.#head(MAJOR.map, length)
+  }
+
+  /** Bytes that are CBOR already. */
+  encoded(bytes: Uint8Array): void {
+    this.#append(bytes)
   }
 
   bool(value: boolean): void {

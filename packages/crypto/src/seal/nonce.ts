@@ -1,5 +1,5 @@
 /** Bytes of an AES-GCM nonce, NIST SP 800-38D section 8.2.1. */
-export const NONCE_SIZE = 12
+const NONCE_SIZE = 12
 
 /** Bytes by which a tag lengthens what is sealed. */
 export const TAG_SIZE = 16

@@ -115,7 +115,7 @@ export function verify(
 }
 
 /** Public keys kept ready. Importing an ML-DSA key costs as much as half a verification. */
-export const READY_KEYS_MAX = 1024
+const READY_KEYS_MAX = 1024
 
 // Public keys only, by the hash of scheme and key; the first in the map is the least recently used.
 const ready = new Map<string, KeyObject>()
@@ -150,6 +150,7 @@ function imported(
 
 // The y coordinates of the eight points whose order divides 8, and the encodings of 0 and 1 that are not
 // reduced (p and p + 1), little-endian; the sign bit is left out of the comparison. RFC 8032 section 5.1.
+// OpenSSL 3.0 takes such keys and 3.5.8 does not; two nodes must not differ over one signature, so we say no.
 const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
