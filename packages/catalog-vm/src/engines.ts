@@ -1,9 +1,7 @@
 import type { Probe } from '@hypermesh/host'
-import { probeCgroups } from '@hypermesh/host'
 import { bubblewrap } from './engine/bubblewrap.ts'
 import type { Engine } from './engine/engine.ts'
 import { openIsolate } from './engine/isolate.ts'
-import type { CgroupRights } from './engine/launch.ts'
 import { openSandboxed } from './engine/sandboxed.ts'
 import { unshare } from './engine/unshare.ts'
 import type { Isolation } from './isolation.ts'
@@ -14,6 +12,7 @@ import { openPython } from './language/python.ts'
 import type { Runtime } from './language/runtime.ts'
 import { refuse } from './refusal.ts'
 import type { Refused } from './refusal.ts'
+import { cgroupRights } from './sandbox/group.ts'
 import { hostView } from './sandbox/view.ts'
 
 /** What this host can confine, strongest first, and what it cannot, with the reason. */
@@ -27,7 +26,7 @@ export async function openEngines(
   levels: readonly Isolation[],
   pythons: readonly string[],
 ): Promise<Engines> {
-  const rights = cgroupRights()
+  const rights = await cgroupRights()
   const needsPython = levels.some((level) => level !== 'isolate')
   const [javascript, python] = await Promise.all([
     openJavaScript(),
@@ -53,11 +52,6 @@ const NO_SANDBOX: Probe<Runtime> = {
   available: false,
   reason: 'a V8 isolate runs JavaScript only',
   remedy: 'open the catalog with the level kernel or namespace as well',
-}
-
-function cgroupRights(): CgroupRights {
-  const probe = probeCgroups()
-  return probe.available ? probe.value : { memory: false, cpu: false, pids: false }
 }
 
 /** The strongest engine that runs the language at this level or above; never a weaker one. */

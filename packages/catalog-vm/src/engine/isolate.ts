@@ -13,10 +13,10 @@ import {
 } from '../language/javascript.ts'
 import type { Idle } from '../language/javascript.ts'
 import { refuse } from '../refusal.ts'
+import type { CgroupRights } from '../sandbox/group.ts'
 import { lifeline, prlimit } from '../sandbox/rlimits.ts'
 import type { Engine, EngineReport, Task } from './engine.ts'
 import { NOTHING_ENFORCED } from './engine.ts'
-import type { CgroupRights } from './launch.ts'
 import { launch } from './launch.ts'
 import type { Confinement } from './probe.ts'
 

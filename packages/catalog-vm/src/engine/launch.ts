@@ -1,9 +1,10 @@
 import type { Cgroup, Finished } from '@hypermesh/host'
-import { createCgroup, HostError, run } from '@hypermesh/host'
+import { HostError, run } from '@hypermesh/host'
 import { EXIT_MEMORY, EXIT_TIME } from '../language/runtime.ts'
 import { refuse } from '../refusal.ts'
 import type { Refused } from '../refusal.ts'
-import { TASKS_MAX } from '../sandbox/rlimits.ts'
+import type { CgroupRights } from '../sandbox/group.ts'
+import { jobGroup } from '../sandbox/group.ts'
 import type { Execution, Task } from './engine.ts'
 
 /** Bytes a program may write to standard error; it is held in memory here. */
@@ -12,13 +13,6 @@ export const ERROR_OUTPUT_MAX: number = 2 ** 20
 /** Bytes of the end of standard error that a refusal carries. */
 export const STDERR_TAIL_MAX = 2048
 
-/** Which control groups this process may make. */
-export interface CgroupRights {
-  readonly memory: boolean
-  readonly cpu: boolean
-  readonly pids: boolean
-}
-
 export interface Launch {
   readonly argv: readonly [string, ...string[]]
   readonly env: Readonly<Record<string, string>>
@@ -26,13 +20,11 @@ export interface Launch {
   readonly rights: CgroupRights
 }
 
-let launches = 0
-
 /** Starts a sandbox, in a control group where that is allowed, and says how it ended. Nothing of it is left. */
 export async function launch(launch: Launch, task: Task): Promise<Execution> {
   let cgroup: Cgroup | undefined
   try {
-    cgroup = groupFor(task, launch.rights)
+    cgroup = jobGroup(task.limits, launch.rights)
     const finished = await run({
       argv: launch.argv,
       env: launch.env,
@@ -59,16 +51,6 @@ export async function launch(launch: Launch, task: Task): Promise<Execution> {
   } finally {
     await cgroup?.remove()
   }
-}
-
-function groupFor({ limits }: Task, rights: CgroupRights): Cgroup | undefined {
-  if (!rights.memory && !rights.cpu && !rights.pids) return undefined
-  launches += 1
-  return createCgroup(`job-${process.pid}-${launches}`, {
-    ...(rights.memory ? { memoryBytes: limits.memoryBytes } : {}),
-    ...(rights.cpu ? { cpuCores: limits.cpuCores } : {}),
-    ...(rights.pids ? { pids: TASKS_MAX } : {}),
-  })
 }
 
 // A shell and the sandboxing programs report a death by signal n as the exit status 128 + n.
