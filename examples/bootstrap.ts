@@ -32,7 +32,8 @@ const invite = { mesh: 'example', root, founder: 0, members }
 await Promise.all(
   nodes.map((node) =>
     node.join(invite, {
-      onPhase: ({ phase, detail }) => console.log(`${node.card.name} left phase ${phase}: ${detail}`),
+      onPhase: ({ phase, detail }) =>
+        console.log(`${node.card.name} left phase ${phase}: ${detail}`),
     }),
   ),
 )
