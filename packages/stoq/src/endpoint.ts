@@ -98,13 +98,14 @@ export interface Endpoint extends AsyncDisposable {
 /**
  * Starts to listen.
  *
- * @throws {StoqError} `port-taken`, `address-unavailable`, `no-binding`, `bad-key`, `bad-credential`.
+ * @throws {StoqError} `port-taken`, `address-unavailable`, `no-binding`, `bad-key`, `bad-credential`, `bad-limit`.
  */
 export async function createEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const { key, authenticator, host = '::1', port = 0, carrier: open = quicCarrier } = options
   if (key.scheme !== 'ed25519') throw new StoqError('bad-key', `a key for ${key.scheme}`)
   checkCredential(authenticator.credential())
   const limits = { ...defaultLimits, ...options.limits }
+  checkLimits(limits)
   const carrier = await open({ key, host, port, limits })
   return new CarrierEndpoint(
     options,
@@ -112,6 +113,14 @@ export async function createEndpoint(options: EndpointOptions): Promise<Endpoint
     carrier,
     limits,
   )
+}
+
+// The carrier takes unsigned integers of 32 bits, and nothing works with none of a thing.
+function checkLimits(limits: Limits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isInteger(value) && value > 0 && value < 2 ** 32) continue
+    throw new StoqError('bad-limit', `${name} is ${value}`)
+  }
 }
 
 interface Dial {
@@ -325,6 +334,7 @@ class CarrierEndpoint implements Endpoint, House {
     }
     const dialled = this.#carrier.dial(host, port, signal)
     const wire = await withDeadline(dialled, this.limits.handshakeMs, expire)
+    if (signal.aborted) wire.abort()
     if (!equal(wire.remoteKey, key)) {
       wire.abort()
       throw new StoqError('wrong-key', `${at} proves the key ${toHex(wire.remoteKey)}`)

@@ -20,6 +20,7 @@ export type StoqErrorCode =
   | 'bad-address'
   | 'bad-key'
   | 'bad-credential'
+  | 'bad-limit'
   | 'concurrent-read'
   | 'ended'
 

@@ -56,7 +56,7 @@ export class Link implements Connection {
   #stage: 'greeting' | 'answered' | 'open' | 'closing' = 'greeting'
   #control: Frames | undefined
   #name = ''
-  #isReintroducing = false
+  #hearing: Promise<void> = Promise.resolve()
 
   constructor(role: 'dialer' | 'acceptor', wire: Wire, house: House) {
     this.role = role
@@ -251,7 +251,7 @@ export class Link implements Connection {
       const next = await withDeadline(frames.peek(), this.#house.limits.handshakeMs, expire)
       if (!next.ok) return await this.#violate()
       const { type, payload } = next.frame
-      if (type === frameType.hello) return await this.#hearHello(lane, frames)
+      if (type === frameType.hello) return this.#queueHello(lane, frames)
       await frames.next()
       const protocol = type === frameType.open ? decodeProtocol(payload) : undefined
       if (protocol === undefined) return await this.#violate()
@@ -273,10 +273,12 @@ export class Link implements Connection {
     }
   }
 
-  // A peer with a new credential. One at a time: each costs a judgement.
+  // A peer with a new credential. One at a time: each costs a judgement, and the last one shown must stay.
+  #queueHello(lane: Lane, frames: Frames): void {
+    this.#hearing = this.#hearing.then(() => this.#hearHello(lane, frames))
+  }
+
   async #hearHello(lane: Lane, frames: Frames): Promise<void> {
-    if (this.#isReintroducing) return this.#violate()
-    this.#isReintroducing = true
     try {
       const { limits, speaker } = this.#house
       const work = answer(frames, speaker, this.key, {
@@ -292,8 +294,6 @@ export class Link implements Connection {
       await this.close('not-authenticated')
     } catch {
       await this.close('not-authenticated')
-    } finally {
-      this.#isReintroducing = false
     }
   }
 

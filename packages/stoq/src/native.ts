@@ -1,9 +1,4 @@
-import { findPackageJSON } from 'node:module'
-import { pathToFileURL } from 'node:url'
-
 import { StoqError } from './errors.ts'
-
-const PACKAGE = '@chainsafe/libp2p-quic'
 
 /** The compiled half of `@chainsafe/libp2p-quic` 2.1.1, which its own declarations leave untyped. */
 export interface Binding {
@@ -13,7 +8,7 @@ export interface Binding {
 }
 
 /** All numbers are unsigned, 32 bits; times in milliseconds, sizes in bytes. */
-export interface QuinnOptions {
+interface QuinnOptions {
   /** A libp2p PrivateKey message. */
   readonly privateKeyProto: Uint8Array
   /** Must be given; the binding does not read it. */
@@ -75,17 +70,15 @@ export interface NativeStream {
  * @throws {StoqError} `no-binding` when there is none for this system.
  */
 export async function loadBinding(): Promise<Binding> {
-  const manifest = findPackageJSON(PACKAGE, import.meta.url)
-  if (manifest === undefined) throw new StoqError('no-binding', `${PACKAGE} is not installed`)
-  const file = new URL('dist/src/napi.js', pathToFileURL(manifest))
   try {
+    const file = new URL('napi.js', import.meta.resolve('@chainsafe/libp2p-quic'))
     const module: unknown = await import(/* @vite-ignore */ file.href)
     if (isBinding(module)) return module
   } catch (cause) {
     const system = `${process.platform} ${process.arch}`
-    throw new StoqError('no-binding', `${PACKAGE} does not load on ${system}`, { cause })
+    throw new StoqError('no-binding', `libp2p-quic does not load on ${system}`, { cause })
   }
-  throw new StoqError('no-binding', `${PACKAGE} is not a version this package knows`)
+  throw new StoqError('no-binding', 'this version of libp2p-quic is unknown')
 }
 
 function isBinding(module: unknown): module is Binding {

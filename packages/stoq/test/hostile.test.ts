@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { concat, generateSigningKey } from '@hypermesh/crypto'
+import { concat, generateSigningKey, toHex } from '@hypermesh/crypto'
 import type { SigningKey } from '@hypermesh/crypto'
 import {
   createEndpoint,
@@ -43,10 +43,10 @@ class Scene implements AsyncDisposable {
     return this.raw.dial(host, port, new AbortController().signal)
   }
 
-  hello(changes: { from?: Uint8Array; to?: Uint8Array } = {}): Uint8Array {
-    const keys = { from: this.key.publicKey, to: this.endpoint.address.key, ...changes }
+  hello(changes: { from?: Uint8Array; to?: Uint8Array; instance?: Uint8Array } = {}): Uint8Array {
+    const keys = { from: this.key.publicKey, to: this.endpoint.address.key }
     const rest = { instance: new Uint8Array(16), credential: new Uint8Array(0) }
-    return encodeFrame(frameType.hello, helloCodec.encode({ ...keys, ...rest }))
+    return encodeFrame(frameType.hello, helloCodec.encode({ ...keys, ...rest, ...changes }))
   }
 
   /** A wire past its hello, and the lane that controls it. */
@@ -67,9 +67,11 @@ class Scene implements AsyncDisposable {
 }
 
 async function scene(carrier: OpenCarrier, limits: Partial<Limits> = {}): Promise<Scene> {
-  const key = generateSigningKey('ed25519')
+  // The endpoint has the smaller key: of two connections, the one it dialled stays.
+  const [one, other] = [generateSigningKey('ed25519'), generateSigningKey('ed25519')]
+  const isFirst = toHex(one.publicKey) < toHex(other.publicKey)
+  const [own, key] = isFirst ? [one, other] : [other, one]
   const authenticator = pinnedKeys([key.publicKey])
-  const own = generateSigningKey('ed25519')
   const endpoint = await createEndpoint({ key: own, authenticator, carrier, limits })
   return new Scene(
     endpoint,
@@ -221,6 +223,34 @@ describe.concurrent.each([
     expect(admitted).toBe(0)
     expect(refused + malformed).toBe(said)
     expect(at.endpoint.peers()).toEqual([])
+  })
+
+  test('a second connection is refused, unless the peer has started anew', async () => {
+    await using at = await scene(carrier, { handshakeMs: 1_000 })
+    const answer = async (): Promise<void> => {
+      const wire = await at.raw.accept()
+      const control = await wire!.accept()
+      at.held.push(wire, control)
+      await control.write(concat(at.hello(), encodeFrame(frameType.admit)))
+    }
+    const answered = answer()
+    const address = { host: '::1', port: at.raw.port, key: at.key.publicKey }
+    const connection = await at.endpoint.connect(address)
+    await answered
+
+    const again = await (await at.dial()).open()
+    await again.write(at.hello())
+    const [refused] = await frames(again, 1)
+    expect(refusalCodec.decode(refused!.payload)).toMatchObject({ value: { code: 'duplicate' } })
+    expect(connection.closeReason).toBe(undefined)
+
+    const anew = await (await at.dial()).open()
+    await anew.write(at.hello({ instance: new Uint8Array(16).fill(1) }))
+    await frames(anew, 2)
+    await anew.write(encodeFrame(frameType.admit))
+    await connection.closed
+    expect(connection.closeReason).toBe('replaced')
+    expect(at.endpoint.peers()).toHaveLength(1)
   })
 
   test('a hello from or for another key is refused with a reason', async () => {

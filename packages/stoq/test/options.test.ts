@@ -18,11 +18,15 @@ test('an endpoint listens at IPv4 too, and at no name', async () => {
   await expect(dialled).rejects.toMatchObject({ code: 'bad-address' })
 })
 
-test('only Ed25519 keys, 32 bytes long, are the keys of nodes', async () => {
+test('a key that is not Ed25519 and a limit that is none are misuse', async () => {
   const authenticator = pinnedKeys([])
   const other = generateSigningKey('ml-dsa-65')
   await expect(createEndpoint({ key: other, authenticator })).rejects.toMatchObject({
     code: 'bad-key',
   })
+  for (const limits of [{ streams: 0 }, { idleMs: 0.5 }, { connectionWindow: 2 ** 32 }]) {
+    const wrong = createEndpoint({ key, authenticator, limits })
+    await expect(wrong).rejects.toMatchObject({ code: 'bad-limit' })
+  }
   expect(() => pinnedKeys([new Uint8Array(31)])).toThrow('31')
 })

@@ -10,9 +10,8 @@ import { fromHex, generateSigningKey, toHex } from '@hypermesh/crypto'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
 import type { Connection } from '@hypermesh/stoq'
 
-function start(path: string, ...words: string[]): ChildProcess & { printed(): string } {
-  const file = fileURLToPath(new URL(path, import.meta.url))
-  const child = spawn(process.execPath, [...process.execArgv, file, ...words], {
+function start(file: URL, ...words: string[]): ChildProcess & { printed(): string } {
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(file), ...words], {
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: 20_000,
   })
@@ -25,7 +24,7 @@ function start(path: string, ...words: string[]): ChildProcess & { printed(): st
 /** A node in another process, and this one's connection to it. */
 async function connected(): Promise<{ child: ChildProcess; connection: Connection }> {
   const key = generateSigningKey('ed25519')
-  const child = start('./peer.ts', toHex(key.publicKey))
+  const child = start(new URL('peer.ts', import.meta.url), toHex(key.publicKey))
   while (!child.printed().includes('\n')) await setTimeout(5)
   const [port, hex = ''] = child.printed().trim().split(' ')
   const there = fromHex(hex)
@@ -39,7 +38,7 @@ async function connected(): Promise<{ child: ChildProcess; connection: Connectio
 }
 
 test('the example runs, and its process ends by itself', async () => {
-  const child = start('../../../examples/stoq.ts')
+  const child = start(new URL('../../../examples/stoq.ts', import.meta.url))
   const [code] = await once(child, 'close')
   expect(code).toBe(0)
   expect(child.printed()).toContain('2, 4, 6')
