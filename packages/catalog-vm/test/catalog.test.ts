@@ -1,4 +1,4 @@
-import type { CatalogOptions, Isolation, Job, Stage } from '@hypermesh/catalog-vm'
+import type { Catalog, CatalogOptions, Isolation, Job, Stage } from '@hypermesh/catalog-vm'
 import { JOBS_MAX, openCatalog, programHash, verifyReceipt } from '@hypermesh/catalog-vm'
 import {
   simulatedClock,
@@ -32,20 +32,40 @@ function ports() {
   return { executor, leases, mounts, clock, proofs, receipts, reference: mounts.put(input) }
 }
 
+type Ports = Pick<CatalogOptions, 'leases' | 'mounts' | 'proofs' | 'receipts'>
+
 const ALL: readonly Isolation[] = ['kernel', 'namespace', 'isolate']
-const everything = await openCatalog(ports())
-// One level is enough to test what does not depend on it, and quicker to open.
+
+// Opened once: that takes longer than most of these tests. Its ports are those of the test that runs.
+let current: CatalogOptions = ports()
+const everything = await openCatalog({
+  executor,
+  leases: { enter: (id) => current.leases.enter(id) },
+  mounts: { read: (reference, sizeMax) => current.mounts.read(reference, sizeMax) },
+  proofs: { verify: (proof, subject) => current.proofs.verify(proof, subject) },
+  receipts: { record: (receipt) => current.receipts.record(receipt) },
+  clock: { now: () => current.clock.now() },
+})
 const best = everything.engines.find(({ isAvailable }) => isAvailable)?.isolation
 const none = best === undefined ? 'no engine works on this host' : ''
 if (none !== '') process.stdout.write(`skipped: ${none}\n`)
 
-async function opened(changes: Partial<CatalogOptions> = {}) {
+function held(changes: Partial<Ports> = {}) {
   const made = ports()
-  const catalog = await openCatalog({ ...made, levels: best ? [best] : [], ...changes })
+  current = { ...made, ...changes }
+  return { ...made, ...jobOn(everything, made.reference) }
+}
+
+async function opened(changes: Partial<CatalogOptions>) {
+  const made = ports()
+  return jobOn(await openCatalog({ ...made, ...changes }), made.reference)
+}
+
+function jobOn(catalog: Catalog, reference: Uint8Array) {
   const job: Job = {
     id: new Uint8Array([1]),
     program,
-    input: made.reference,
+    input: reference,
     inputMax: 1024,
     lease,
     limits: LIMITS,
@@ -55,12 +75,12 @@ async function opened(changes: Partial<CatalogOptions> = {}) {
     const finished = await catalog.run({ ...job, ...changed })
     return finished.ok ? 'ok' : finished.refusal.code
   }
-  return { ...made, catalog, job, code }
+  return { catalog, job, code }
 }
 
 describe.skipIf(none)('a job', () => {
   test('yields its output, a receipt that says all of it, and the proof of that', async () => {
-    const { catalog, job, receipts } = await opened()
+    const { catalog, job, receipts } = held()
     const stages: Stage[] = []
     const finished = await catalog.run(job, { onProgress: (stage) => stages.push(stage) })
     if (!finished.ok) throw new Error(finished.refusal.reason)
@@ -85,20 +105,20 @@ describe.skipIf(none)('a job', () => {
   })
 
   test('repeated by an auditor gives the same output', async () => {
-    const { catalog } = await opened()
+    const { catalog } = held()
     const executed = await catalog.execute(program, input, LIMITS, 'isolate')
     expect(executed.ok && new TextDecoder().decode(executed.output)).toBe('tupni emos')
   })
 
   test('does not start without a lease', async () => {
-    const { code } = await opened()
+    const { code } = held()
     expect(await code({ lease: new Uint8Array(32) })).toBe('lease-refused')
   })
 
   test('does not start, nor is its input read, without a proof for its very lease', async () => {
     let reads = 0
     const mounts = { read: async () => ((reads += 1), { ok: true as const, bytes: input }) }
-    const { code, leases } = await opened({ mounts })
+    const { code, leases } = held({ mounts })
     const limits = { memoryBytes: 2 ** 28, cpuCores: 1, until: 60_000n }
     const other = new Uint8Array(32).fill(2)
     leases.grant(other, limits, simulatedProof(lease))
@@ -117,7 +137,7 @@ describe.skipIf(none)('a job', () => {
         return { ok: true as const }
       },
     }
-    const { code } = await opened({ proofs })
+    const { code } = held({ proofs })
     await code()
     expect(subjects).toHaveLength(1)
     expect(equal(subjects[0]!, lease)).toBe(true)
@@ -125,21 +145,21 @@ describe.skipIf(none)('a job', () => {
 
   test('has no result when its receipt is not ordered', async () => {
     const receipts = { record: async () => ({ ok: false as const, reason: 'no quorum' }) }
-    const { code } = await opened({ receipts })
+    const { code } = held({ receipts })
     expect(await code()).toBe('receipt-refused')
   })
 
   test('is refused an input that is missing or too large, whatever the mount gives', async () => {
-    const { code } = await opened()
+    const { code } = held()
     expect(await code({ input: new Uint8Array(4) })).toBe('input-unavailable')
     expect(await code({ inputMax: input.length - 1 })).toBe('input-unavailable')
     const mounts = { read: async () => ({ ok: true as const, bytes: input }) }
-    const careless = await opened({ mounts })
+    const careless = held({ mounts })
     expect(await careless.code({ inputMax: input.length - 1 })).toBe('input-too-large')
   })
 
   test('ends with its lease', async () => {
-    const { code, clock } = await opened()
+    const { code, clock } = held()
     clock.advance(58_500n)
     const endless = { ...program, source: 'function main() { for (;;); }' }
     const started = performance.now()
@@ -150,7 +170,7 @@ describe.skipIf(none)('a job', () => {
   })
 
   test('fits in what its lease has left', async () => {
-    const { code, catalog, job } = await opened()
+    const { code, catalog, job } = held()
     const limits = { ...LIMITS, memoryBytes: 2 ** 27 + 1 }
     expect(await code({ limits: { ...LIMITS, memoryBytes: 2 ** 28 + 1 } })).toBe('lease-too-small')
     const [first, second] = await Promise.all([
@@ -162,7 +182,7 @@ describe.skipIf(none)('a job', () => {
   })
 
   test('can be given up', async () => {
-    const { catalog, job } = await opened()
+    const { catalog, job } = held()
     const endless = { ...program, source: 'function main() { for (;;); }' }
     const signal = AbortSignal.timeout(200)
     const finished = await catalog.run({ ...job, program: endless }, { signal })
@@ -173,7 +193,7 @@ describe.skipIf(none)('a job', () => {
 
   test('is turned away when too many are running', async () => {
     const { promise, resolve } = Promise.withResolvers<{ ok: false; reason: string }>()
-    const { code } = await opened({ leases: { enter: () => promise } })
+    const { code } = held({ leases: { enter: () => promise } })
     const waiting = Array.from({ length: JOBS_MAX }, () => code())
     expect(await code()).toBe('busy')
     resolve({ ok: false, reason: 'not now' })
@@ -208,7 +228,7 @@ test.each<{ name: string; changes: object }>([
 ])('a job with $name is refused before its lease is asked for', async ({ changes }) => {
   let entered = 0
   const leases = { enter: async () => ((entered += 1), { ok: false as const, reason: '' }) }
-  const { code } = await opened({ levels: [], leases })
+  const { code } = held({ leases })
   expect(await code(changes as Partial<Job>)).toBe('bad-job')
   expect(entered).toBe(0)
 })
@@ -263,7 +283,7 @@ const noOther = elsewhere === undefined || elsewhere.startsWith('/usr/') || best
 if (noOther) process.stdout.write('skipped: no second Python on PATH, or no bubblewrap\n')
 
 test.skipIf(noOther)('a Python outside /usr is bound where it lives', async () => {
-  const { catalog } = await opened({ pythons: ['python3'] })
+  const { catalog } = await opened({ levels: ['kernel'], pythons: ['python3'] })
   const python = { language: 'python', source: 'import json, sys; print(sys.prefix)' } as const
   const executed = await catalog.execute(python, input, LIMITS, 'kernel')
   expect(executed.ok && new TextDecoder().decode(executed.output)).not.toMatch(/^\/usr\n/)
