@@ -39,7 +39,7 @@ export interface Idle {
 
 const INSIDE = { node: `${RUNTIME_FOLDER}/node`, harness: `${RUNTIME_FOLDER}/harness` }
 
-/** One helper thread: more would each take a stack from the program's memory. */
+/** One thread of V8 besides the main one: more would each take a stack from the program's memory. */
 export const NODE_FLAGS: readonly string[] = ['--v8-pool-size=1']
 
 /** The Node this process runs on, given a bare realm to run programs in. */
