@@ -77,6 +77,7 @@ test.each([
   ['a1616101ff', 'malformed', undefined, 'more than a record'],
   ['a161ff01', 'malformed', undefined, 'a key that is no text'],
   ['a161611c', 'malformed', 'a', 'a reserved head'],
+  ['a161611cffffffffffffffffffffffffffffffff', 'malformed', 'a', 'one with something behind it'],
   ['ba7fffffff', 'malformed', undefined, 'more keys than bytes'],
   ['bbffffffffffffffff', 'out-of-range', undefined, 'more keys than can be counted'],
   ['a161611817', 'not-canonical', 'a', 'a long head for a small number'],

@@ -182,15 +182,12 @@ test('a closed signer signs no more and shows no secret', async () => {
 
 const run = promisify(execFile)
 const conditions = ['--conditions=@hypermesh/source', '--disable-warning=ExperimentalWarning']
-const folder = fileURLToPath(new URL('.', import.meta.url))
-const program = async (source: string): Promise<string> => {
+const folder = fileURLToPath(new URL('..', import.meta.url))
+/** What a program with our names at hand prints. */
+async function printed(source: string, ...flags: readonly string[]): Promise<string> {
   const text = `import { generateSigner, verifySignature } from '@hypermesh/crypto'\n${source}`
-  const options = { cwd: folder, timeout: 20_000 }
-  const ended = await run(
-    process.execPath,
-    [...conditions, '--input-type=module', '-e', text],
-    options,
-  )
+  const argv = [...conditions, ...flags, '--input-type=module', '-e', text]
+  const ended = await run(process.execPath, argv, { cwd: folder, timeout: 20_000 })
   return ended.stdout
 }
 
@@ -199,7 +196,30 @@ test('the FALCON thread keeps no process alive, and an awaited answer does', asy
     const signer = await generateSigner('falcon-1024')
     const bytes = new Uint8Array(3)
     console.log(await verifySignature('falcon-1024', signer.publicKey, bytes, await signer.sign(bytes)))`
-  expect(await program(source)).toBe('true\n')
+  expect(await printed(source)).toBe('true\n')
+})
+
+test('the FALCON thread ends with the last signer', async () => {
+  const source = `
+    const threads = () => process.report.getReport().workers.length
+    const [one, two] = await Promise.all([generateSigner('falcon-1024'), generateSigner('falcon-1024')])
+    await one.close()
+    const held = threads()
+    await two.close()
+    console.log(held, threads())`
+  expect(await printed(source)).toBe('1 0\n')
+})
+
+test.each([
+  ['start', ['--permission', '--allow-fs-read=*'], ''],
+  ['go on', [], `process.on('worker', (thread) => setImmediate(() => thread.terminate()))`],
+])('where the FALCON thread cannot %s, every job says so', async (_, flags, before) => {
+  const source = `${before}
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const jobs = [generateSigner('falcon-1024'), generateSigner('falcon-1024')]
+      for (const job of await Promise.allSettled(jobs)) console.log(job.reason?.code)
+    }`
+  expect(await printed(source, ...flags)).toBe('worker-failed\n'.repeat(4))
 })
 
 const KNOWN = 'falcon/falcon1024-KAT.rsp'

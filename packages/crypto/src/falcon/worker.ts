@@ -41,7 +41,7 @@ class FalconWorker {
       throw new CryptoError('busy', `${JOBS_MAX} FALCON jobs are waiting`)
     }
     clearTimeout(this.#linger)
-    const worker = (this.#worker ??= this.#start())
+    const worker = (this.#worker ??= this.#tryStart())
     const id = this.#asked++
     const result = new Promise<Yield[J['type']]>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
@@ -56,6 +56,14 @@ class FalconWorker {
 
   get #isIdle(): boolean {
     return this.#holders === 0 && this.#waiting.size === 0
+  }
+
+  #tryStart(): Worker {
+    try {
+      return this.#start()
+    } catch (cause) {
+      throw new CryptoError('worker-failed', 'the FALCON thread cannot start', { cause })
+    }
   }
 
   #start(): Worker {
