@@ -1,6 +1,5 @@
 import { equal, field, record, verify } from '@hypermesh/crypto'
 
-
 import { SIGNATURE_SIZE, statementBytes, VOTE_KINDS } from './certificate.ts'
 import type { Certificate, Statement } from './certificate.ts'
 import { VALIDATORS_MAX } from './validator.ts'
@@ -78,8 +77,8 @@ export function faultOf(first: Vote, second: Vote): Fault | undefined {
   if (first.validator !== second.validator) return undefined
   if (first.epoch !== second.epoch || first.view !== second.view) return undefined
   if (first.kind !== second.kind) {
-    const kinds = [first.kind, second.kind]
-    return kinds.includes('nullify') && kinds.includes('finalize') ? 'nullify-finalize' : undefined
+    const kinds = new Set([first.kind, second.kind])
+    return kinds.has('nullify') && kinds.has('finalize') ? 'nullify-finalize' : undefined
   }
   if (equal(first.hash, second.hash)) return undefined
   switch (first.kind) {
@@ -123,4 +122,3 @@ export function decodeEvidence(bytes: Uint8Array): Evidence | undefined {
   const second = decodeVote(decoded.value.second)
   return first && second && { first, second }
 }
-

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -29,7 +29,7 @@ const FRAMES = [
 
 test('a journal cut anywhere opens with the frames that were whole, and goes on', async () => {
   const { content, ends } = await written()
-  for (let length = 0; length <= content.length; length++) {
+  for (let length = 0; length <= content.length; length += length < 100 ? 1 : 7) {
     const file = nextFile()
     await writeFile(file, content.subarray(0, length))
     await using journal = await openJournal(file)
@@ -98,8 +98,9 @@ test('a record that rots while the journal is open is not handed out', async () 
 test('one journal is open once', async () => {
   const file = nextFile()
   {
-    await using _journal = await openJournal(file)
+    await using held = await openJournal(file)
     await expect(openJournal(file)).rejects.toMatchObject({ code: 'journal-locked' })
+    expect(await records(held)).toEqual([])
   }
   await using again = await openJournal(file)
   expect(await records(again)).toEqual([])
@@ -129,13 +130,38 @@ test('another process cannot open it, until this one is killed', async () => {
   expect(await records(journal)).toEqual([])
 })
 
-test('a journal that could not be written is not written again', async () => {
-  const file = nextFile()
-  await using journal = await openJournal(file)
-  await journal.append([bytes(3, 1)])
+test('a journal takes no record over its limit, and nothing once it is closed', async () => {
+  const journal = await openJournal(nextFile())
   expect(() => journal.append([new Uint8Array(8 * 1024 * 1024 + 1)])).toThrow('over')
-  await truncate(file, 16)
-  expect(await records(journal)).toEqual([])
+  await journal[Symbol.asyncDispose]()
+  await expect(journal.append([bytes(1, 1)])).rejects.toMatchObject({ code: 'closed' })
+})
+
+test('after a failed write, nothing more is written: what is on the disk is not known', async () => {
+  const file = nextFile()
+  // A limit on the size of files makes the second write fail as a full disk would.
+  const source = `
+    import { openJournal } from '@hypermesh/consensus'
+    const journal = await openJournal(process.argv[1])
+    await journal.append([new Uint8Array(100)])
+    const codes = []
+    for (const length of [1_000_000, 1]) {
+      await journal.append([new Uint8Array(length)]).catch((error) => codes.push(error.code))
+    }
+    process.stdout.write(codes.join(' '))`
+  const flags = ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source']
+  const script = 'ulimit -f 100; exec "$0" "$@"'
+  const argv = ['-c', script, process.execPath, ...flags, '--input-type=module', '-e', source, file]
+  const child = spawn('bash', argv, {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Uint8Array) => (output += new TextDecoder().decode(chunk)))
+  await once(child, 'close')
+  expect(output).toBe('journal-failed journal-failed')
+  await using journal = await openJournal(file)
+  expect(await records(journal)).toEqual([new Uint8Array(100)])
 })
 
 async function written(): Promise<{ content: Uint8Array; ends: readonly number[] }> {

@@ -262,7 +262,7 @@ class World {
     if (this.#twinned.has(node.identity)) return
     // Every view of the new chain, skipped ones too, must hold what others have made final there.
     const chain = new Map<bigint, string>()
-    for (let at = toHex(hash), header = this.#headers.get(at); header; ) {
+    for (let at = toHex(hash), header = this.#headers.get(at); header;) {
       chain.set(header.view, at)
       at = toHex(header.parent)
       header = this.#headers.get(at)

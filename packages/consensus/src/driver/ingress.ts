@@ -10,6 +10,7 @@ import type { Event, Simplex } from '../simplex/simplex.ts'
 import type { Validator } from '../validator.ts'
 import { verifyVote } from '../vote.ts'
 import type { Certified, Vote } from '../vote.ts'
+import { Allowance } from './allowance.ts'
 import type { Archive } from './archive.ts'
 import { readBlock } from './chain.ts'
 import type { Block, Chain } from './chain.ts'
@@ -58,6 +59,7 @@ export class Ingress {
   readonly #waiting = new Map<number, { count: number; bytes: number }>()
   /** Peers that are being answered from the storage: one answer at a time for each. */
   readonly #answering = new Set<number>()
+  readonly #allowance = new Allowance()
 
   constructor(options: IngressOptions) {
     this.#options = options
@@ -79,7 +81,7 @@ export class Ingress {
   }
 
   #take(from: number, message: Message): void {
-    const { node, simplex, turns } = this.#options
+    const { node, simplex } = this.#options
     switch (message.type) {
       case 'vote':
         this.#vote(from, message.vote)
@@ -95,7 +97,7 @@ export class Ingress {
         break
       case 'wantCertified': {
         const certified = simplex.certificates(message.first, message.last)
-        if (certified.length > 0) turns.send(from, encodeMessage({ type: 'certified', certified }))
+        if (certified.length > 0) this.#answer(from, { type: 'certified', certified })
         break
       }
       case 'wantBlock':
@@ -174,18 +176,17 @@ export class Ingress {
     const block = this.#options.chain.get(hash)
     if (block === undefined || block.header.height === 0n) return
     const { header, operations } = block
-    this.#options.turns.send(from, encodeMessage({ type: 'block', header, operations }))
+    this.#answer(from, { type: 'block', header, operations })
   }
 
   async #answerFinal(from: number, height: bigint): Promise<void> {
-    const { archive, chain, turns } = this.#options
-    if (height > chain.head.header.height || height < 1n || this.#answering.has(from)) return
+    const { archive, chain, clock, turns } = this.#options
+    if (height > chain.head.header.height || height < 1n) return
+    if (this.#answering.has(from) || !this.#allowance.isOpen(from, clock.now())) return
     this.#answering.add(from)
     try {
       const blocks = await archive.from(height)
-      if (blocks.length > 0) {
-        turns.do(() => turns.send(from, encodeMessage({ type: 'final', blocks })))
-      }
+      if (blocks.length > 0) turns.do(() => this.#answer(from, { type: 'final', blocks }))
     } catch (error) {
       // The storage is damaged: that stops this node, in a turn like every failure.
       turns.do(() => {
@@ -194,6 +195,15 @@ export class Ingress {
     } finally {
       this.#answering.delete(from)
     }
+  }
+
+  #answer(to: number, message: Message): void {
+    const { clock, turns } = this.#options
+    const now = clock.now()
+    if (!this.#allowance.isOpen(to, now)) return
+    const bytes = encodeMessage(message)
+    this.#allowance.charge(to, bytes.length, now)
+    turns.send(to, bytes)
   }
 
   #final(blocks: readonly FinalBlock[]): void {

@@ -180,7 +180,8 @@ export class Node implements Consensus {
   #submit(name: string, operation: Uint8Array, waiter: Waiter): void {
     const place = this.#chain.place(name)
     if (place !== undefined) {
-      this.#recall(place, waiter).finally(() => this.#submissions.leave(name, waiter))
+      this.#submissions.leave(name, waiter)
+      void this.#recall(place, waiter)
       return
     }
     const now = this.#options.clock.now()

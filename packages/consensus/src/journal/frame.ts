@@ -95,6 +95,15 @@ export function hasHole(bytes: Uint8Array, position: number, within: number): bo
   return false
 }
 
+/** Does a frame begin anywhere in these bytes, which are at `position` of the file? */
+export function hasFrame(bytes: Uint8Array, position: number): boolean {
+  for (let at = bytes.indexOf(BEGIN); at >= 0; at = bytes.indexOf(BEGIN, at + 1)) {
+    const header = bytes.subarray(at, at + FRAME_HEADER_SIZE)
+    if (frameLength(header, position + at) !== undefined) return true
+  }
+  return false
+}
+
 function digest(bytes: Uint8Array): Uint8Array {
   return sha256(bytes).subarray(0, DIGEST_SIZE)
 }

@@ -12,6 +12,7 @@ import {
   FRAME_HEADER_SIZE,
   frameLength,
   frameRecords,
+  hasFrame,
   hasHole,
   isRecord,
   RECORD_HEADER_SIZE,
@@ -21,8 +22,8 @@ import { lock } from './lock.ts'
 
 const MAGIC = new TextEncoder().encode('hypermesh-wal/1\n')
 
-/** How far behind a header it is looked for what was not written: two sectors. */
-const HOLE_SIZE = 1024
+/** Longest tail without a header that is searched for one, in bytes: no turn of a node keeps more. */
+const TAIL_MAX = 64 * 1024 * 1024
 
 /** A storage in a file of its own. */
 export interface Journal extends Storage, AsyncDisposable {}
@@ -170,20 +171,27 @@ async function* frames(
     if (rest < FRAME_HEADER_SIZE) return
     const length = frameLength(await readAt(handle, position, FRAME_HEADER_SIZE), position)
     if (length !== undefined && FRAME_HEADER_SIZE + length > rest) return
-    const frame = await readAt(handle, position, FRAME_HEADER_SIZE + (length ?? HOLE_SIZE))
-    const end = position + FRAME_HEADER_SIZE + (length ?? 0)
-    const records =
-      length === undefined ? undefined : frameRecords(frame.subarray(FRAME_HEADER_SIZE))
+    if (length === undefined) {
+      if (await isUnwritten(handle, position, rest)) return
+      throw damaged(file, position)
+    }
+    const end = position + FRAME_HEADER_SIZE + length
+    const body = await readAt(handle, position + FRAME_HEADER_SIZE, length)
+    const records = frameRecords(body)
     if (records === undefined) {
-      // A header can be the last one's only if it is itself in what was not written; a whole one says where it ends.
-      const within = length === undefined ? FRAME_HEADER_SIZE : frame.length
-      const isLast = length === undefined || end === size
-      if (isLast && hasHole(frame, position, within)) return
+      if (end === size && hasHole(body, position + FRAME_HEADER_SIZE, length)) return
       throw damaged(file, position)
     }
     yield { position, end, records }
     position = end
   }
+}
+
+// A frame whose header is in sectors that were never written is the last one: no other frame comes after it.
+async function isUnwritten(handle: FileHandle, position: number, rest: number): Promise<boolean> {
+  if (rest > TAIL_MAX) return false
+  const tail = await readAt(handle, position, rest)
+  return hasHole(tail, position, FRAME_HEADER_SIZE) && !hasFrame(tail, position)
 }
 
 function damaged(file: string, position: number): ConsensusError {

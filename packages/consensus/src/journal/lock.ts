@@ -19,7 +19,7 @@ export function lock(file: string): () => void {
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error
+    if (!isBusy(error)) throw error
     throw new ConsensusError('journal-locked', `${file} is held: another process has it open`, {
       cause: error,
     })
@@ -27,4 +27,8 @@ export function lock(file: string): () => void {
   return () => {
     database.close()
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
 }

@@ -52,7 +52,8 @@ export function verifyFinalized(
   if (!belongs(header, chainId, stakes)) return false
   for (const next of descendants) {
     if (!belongs(next, chainId, stakes) || !equal(next.parent, hash)) return false
-    if (next.epoch !== last.epoch || next.view <= last.view) return false
+    if (next.epoch !== last.epoch || next.height !== last.height + 1n) return false
+    if (next.view <= last.view) return false
     last = next
     hash = headerHash(next)
   }
