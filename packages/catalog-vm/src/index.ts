@@ -39,3 +39,4 @@ export type { Clock, LeaseLimits, Leases, Mounts, ProofVerifier, Receipts } from
 export { RECEIPT_SIZE_MAX, receiptCodec, verifyReceipt } from './receipt.ts'
 export type { Receipt, ReceiptBody, SignedReceipt, Usage, VerifiedReceipt } from './receipt.ts'
 export type { Refusal, RefusalCode, Refused } from './refusal.ts'
+export { reclaim } from './sandbox/group.ts'

@@ -23,6 +23,14 @@ export async function cgroupRights(): Promise<CgroupRights> {
 }
 
 /**
+ * Removes what executors that were killed could not: the control groups of their jobs. A catalog does so when it
+ * opens; whoever ends an executor with force, and opens none, does it by this.
+ */
+export async function reclaim(): Promise<void> {
+  await cgroupRights()
+}
+
+/**
  * A control group for one job; undefined where this process may make none.
  *
  * @throws {HostError} as `createCgroup` does.

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 
 import { inviteCodec } from '@hypermesh/bootstrap'
 import type { Invite, NodeStatus } from '@hypermesh/bootstrap'
+import { reclaim } from '@hypermesh/catalog-vm'
 import type { Isolation } from '@hypermesh/catalog-vm'
 import { toHex } from '@hypermesh/crypto'
 
@@ -58,6 +59,8 @@ export async function runMesh(options: MeshOptions): Promise<Summary> {
   await using scope = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'hypermesh-'))
   scope.defer(() => rm(directory, { recursive: true, force: true }))
+  // A node that is killed cannot take its sandboxes' control groups with it.
+  if (options.killOne) scope.defer(reclaim)
   const members = Array.from({ length: NODES }, (_, index) =>
     scope.use(startMember(`node-${index + 1}`)),
   )
