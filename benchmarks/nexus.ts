@@ -33,7 +33,10 @@ export async function run(print: (line: string) => void): Promise<Record<string,
 
 async function measure(): Promise<Round> {
   const start = performance.now()
-  const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, command, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   let firstLineMs = 0
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -12,7 +12,7 @@ import type { KeyStore } from '../keys/keystore.ts'
 import { entryCodec, signEntry } from '../ledger/entry.ts'
 import { drawSerial } from './serial.ts'
 import type { Store } from './store.ts'
-import { toBeSigned } from './template.ts'
+import { toBeSigned } from './tbs.ts'
 import type { Issuer } from './template.ts'
 
 /** RFC 9881; NIST's category 3. */

@@ -25,7 +25,7 @@ import { LIFETIME_MS, Register, checkRequest } from './register.ts'
 import type { IssueRequest, Registration } from './register.ts'
 import { drawSerial } from './serial.ts'
 import type { Line, Store } from './store.ts'
-import { toBeSigned } from './template.ts'
+import { toBeSigned } from './tbs.ts'
 
 interface Cross {
   readonly n: bigint
