@@ -271,7 +271,10 @@ describe.concurrent.each([
   test('a peer that says nothing is cut off, and others are let in meanwhile', async () => {
     await using at = await scene(carrier, { handshakeMs: 1_000, greetings: 2 })
     const silent = await at.dial()
+    let isCut = false
+    void silent.closed.then(() => (isCut = true))
     const { wire } = await at.admitted()
+    expect(isCut).toBe(false)
     await cutOff(silent)
     expect(at.endpoint.peers()).toHaveLength(1)
     wire.abort()
@@ -355,11 +358,18 @@ describe.concurrent.each([
     }
   })
 
-  test('a re-hello with a wrong credential ends the connection', async () => {
+  test.each([
+    { whose: 'for another key', changes: { to: new Uint8Array(32) } },
+    { whose: 'of another start', changes: { instance: new Uint8Array(16).fill(9) } },
+  ])('a new hello $whose ends the connection', async ({ changes }) => {
     await using at = await scene(carrier)
     const { wire } = await at.admitted()
     const lane = await wire.open()
-    await lane.write(at.hello({ to: new Uint8Array(32) }))
+    await lane.write(at.hello(changes))
+    // Only the second of the two gets as far as an answer.
+    frames(lane, 2)
+      .then(() => lane.write(encodeFrame(frameType.admit)))
+      .catch(() => undefined)
     await cutOff(wire)
     expect(at.endpoint.peers()).toEqual([])
   })
