@@ -1,8 +1,7 @@
-import { concat } from '@hypermesh/crypto'
-
 import type { Lane } from './carrier.ts'
 import { decodeFrame, encodeFrame } from './frame.ts'
 import type { Frame, FrameType } from './frame.ts'
+import { Intake } from './intake.ts'
 
 /** Frames are short; what is read beyond one belongs to the stream after it. */
 const READ_SIZE = 16_384
@@ -14,7 +13,7 @@ export type NextFrame =
 /** Frames over one lane, in order. Holds at most one frame and one read. */
 export class Frames {
   readonly #lane: Lane
-  #buffer: Uint8Array = new Uint8Array(0)
+  readonly #intake = new Intake()
   #sent: Promise<void> = Promise.resolve()
 
   constructor(lane: Lane) {
@@ -32,26 +31,26 @@ export class Frames {
   /** @throws {StoqError} `reset` or `closed`. */
   async next(): Promise<NextFrame> {
     const next = await this.peek()
-    if (next.ok) this.#buffer = this.#buffer.subarray(next.size)
+    if (next.ok) this.#intake.take(next.size)
     return next
   }
 
   /** The next frame, which stays the next one. */
   async peek(): Promise<NextFrame> {
     for (;;) {
-      const decoded = decodeFrame(this.#buffer)
+      const decoded = decodeFrame(this.#intake.bytes())
       if (decoded.ok) return decoded
       if (decoded.refusal.code !== 'incomplete') return { ok: false, code: 'malformed' }
       const chunk = await this.#lane.read(READ_SIZE)
       if (chunk === null) {
-        return { ok: false, code: this.#buffer.length === 0 ? 'ended' : 'malformed' }
+        return { ok: false, code: this.#intake.size === 0 ? 'ended' : 'malformed' }
       }
-      this.#buffer = concat(this.#buffer, chunk)
+      this.#intake.put(chunk)
     }
   }
 
   /** What was read behind the last frame. */
   rest(): Uint8Array {
-    return this.#buffer
+    return this.#intake.bytes()
   }
 }

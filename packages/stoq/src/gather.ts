@@ -1,4 +1,4 @@
-import { concat } from '@hypermesh/crypto'
+import { Intake } from './intake.ts'
 
 /** Reads to the end, keeping what arrived and never more than `sizeMax` bytes and one read. */
 export async function gather(
@@ -8,13 +8,11 @@ export async function gather(
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly code: 'too-long' }
 > {
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const intake = new Intake()
   for (;;) {
     const chunk = await stream.read()
-    if (chunk === null) return { ok: true, bytes: concat(...chunks) }
-    size += chunk.length
-    if (size > sizeMax) return { ok: false, code: 'too-long' }
-    chunks.push(chunk)
+    if (chunk === null) return { ok: true, bytes: intake.bytes() }
+    if (intake.size + chunk.length > sizeMax) return { ok: false, code: 'too-long' }
+    intake.put(chunk)
   }
 }

@@ -1,6 +1,7 @@
 import { concat } from '@hypermesh/crypto'
 
 import { StoqError } from './errors.ts'
+import { Intake } from './intake.ts'
 
 /** Length of the message that follows: 4 bytes, big-endian. */
 const HEAD_SIZE = 4
@@ -23,21 +24,13 @@ export function createMessageReader(
   stream: { read(): Promise<Uint8Array | null>; reset(): void },
   sizeMax: number,
 ): MessageReader {
-  let held: Uint8Array[] = []
-  let size = 0
+  const intake = new Intake()
 
-  const give = (length: number): Uint8Array => {
-    const whole = held.length === 1 && held[0] ? held[0] : concat(...held)
-    held = whole.length > length ? [whole.subarray(length)] : []
-    size = whole.length - length
-    return whole.subarray(0, length)
-  }
   const fill = async (length: number): Promise<boolean> => {
-    while (size < length) {
+    while (intake.size < length) {
       const chunk = await stream.read()
       if (chunk === null) return false
-      held.push(chunk)
-      size += chunk.length
+      intake.put(chunk)
     }
     return true
   }
@@ -49,14 +42,17 @@ export function createMessageReader(
   return {
     next: async () => {
       if (!(await fill(HEAD_SIZE))) {
-        if (size === 0) return null
+        if (intake.size === 0) return null
         throw fault('truncated', 'the stream ended inside the length of a message')
       }
-      const head = give(HEAD_SIZE)
+      const head = intake.take(HEAD_SIZE)
       const length = new DataView(head.buffer, head.byteOffset).getUint32(0)
       if (length > sizeMax) throw fault('too-long', `a message of ${length} bytes, over ${sizeMax}`)
-      if (await fill(length)) return give(length)
-      throw fault('truncated', `the stream ended after ${size} of ${length} bytes of a message`)
+      if (await fill(length)) return intake.take(length)
+      throw fault(
+        'truncated',
+        `the stream ended after ${intake.size} of ${length} bytes of a message`,
+      )
     },
   }
 }

@@ -66,6 +66,17 @@ test('random bytes are messages within the limit, or end in a refusal', async ()
   )
 })
 
+test('a message that comes byte by byte is read in time and memory that fit its length', async () => {
+  const length = 300_000
+  const bytes = await written([new Uint8Array(length).fill(5)])
+  let at = 0
+  const stream = { read: async () => bytes.slice(at, ++at), reset: () => undefined }
+  const message = await createMessageReader(stream, length).next()
+  expect(message?.length).toBe(length)
+  expect(message?.buffer.byteLength).toBeLessThan(3 * length)
+  expect(message?.every((byte) => byte === 5)).toBe(true)
+})
+
 test.each([
   { bytes: Uint8Array.of(0, 0, 0, 21), code: 'too-long' },
   { bytes: Uint8Array.of(255, 255, 255, 255), code: 'too-long' },
