@@ -2,17 +2,27 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { Summary } from '@hypermesh/nexus'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const bin = join(root, 'packages', 'nexus', 'src', 'bin.ts')
 const letters = join(root, 'examples', 'nexus.ts')
 const flags = ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source']
+
+// Whatever the command leaves behind is here.
+let scratch = ''
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'nexus-'))
+})
+
+afterAll(() => rm(scratch, { recursive: true, force: true }))
 
 interface Run {
   readonly code: number | null
@@ -21,7 +31,10 @@ interface Run {
 }
 
 function start(...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...flags, bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [...flags, bin, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: scratch },
+  })
 }
 
 async function finish(child: ChildProcess): Promise<Run> {
@@ -61,11 +74,9 @@ function nodesOf(parent: number): number[] {
     .map(Number)
 }
 
-const leftovers = (): string[] =>
-  readdirSync(tmpdir()).filter((name) => name.startsWith('hypermesh-'))
+const leftovers = (): string[] => readdirSync(scratch)
 
 test('two meshes at once each carry a job, and leave nothing', { timeout: 120_000 }, async () => {
-  const before = leftovers()
   const runs = await Promise.all([
     finish(start('mesh', letters, '--json')),
     finish(start('mesh', letters, '--json')),
@@ -91,7 +102,7 @@ test('two meshes at once each carry a job, and leave nothing', { timeout: 120_00
     expect(blocks).toBeGreaterThan(10)
     expect(remoteBytes).toBeGreaterThan(0)
   }
-  expect(leftovers()).toEqual(before)
+  expect(leftovers()).toEqual([])
 })
 
 test('off a terminal it prints plain lines', { timeout: 60_000 }, async () => {
@@ -106,7 +117,6 @@ test('off a terminal it prints plain lines', { timeout: 60_000 }, async () => {
 })
 
 test('Ctrl-C ends every node and removes every file', { timeout: 60_000 }, async () => {
-  const before = leftovers()
   const child = start('mesh', letters)
   const run = finish(child)
   let nodes: number[] = []
@@ -118,9 +128,30 @@ test('Ctrl-C ends every node and removes every file', { timeout: 60_000 }, async
   child.kill('SIGINT')
   expect((await run).code).toBe(130)
   expect(nodes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
-  expect(leftovers()).toEqual(before)
+  expect(leftovers()).toEqual([])
 })
 
+test(
+  'it ends as after Ctrl-C when nobody reads its output any more',
+  { timeout: 60_000 },
+  async () => {
+    const child = start('mesh', letters)
+    const closed = once(child, 'close')
+    await once(child.stdout!, 'data')
+    const nodes: number[] = []
+    while (nodes.length < 4) {
+      await pause(20)
+      nodes.splice(0, nodes.length, ...nodesOf(child.pid ?? 0))
+    }
+    child.stdout!.destroy()
+    const [code] = await closed
+    expect(code).toBe(130)
+    expect(nodes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
+    expect(leftovers()).toEqual([])
+  },
+)
+
+// The last: a command that is killed cannot remove its folder.
 test('nodes end when the command that started them is killed', { timeout: 60_000 }, async () => {
   const child = start('mesh', letters)
   const run = finish(child)

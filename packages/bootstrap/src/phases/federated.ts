@@ -1,6 +1,7 @@
-import { field, record, sha256, toHex } from '@hypermesh/crypto'
+import { equal, field, record, sha256, toHex } from '@hypermesh/crypto'
 
 import { BootstrapError } from '../errors.ts'
+import type { Invite } from '../invite.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { certificateChain } from '../plugs/authenticator.ts'
 import { ledgerIssuance } from '../plugs/issuance.ts'
@@ -32,7 +33,7 @@ export const federated: Phase = {
     const { invite, index, member, signal } = passage
     const ledger = ledgerOf(passage)
     await ledger.publishName(member)
-    if (index === (invite.founder + 1) % invite.members.length) {
+    if (index === secondOf(invite)) {
       const second = await passage.found()
       await second.setLedger(ledgerIssuance(ledger))
     }
@@ -45,32 +46,33 @@ export const federated: Phase = {
     const decoded = proofCodec.decode(proof)
     const ledger = ledgerOf(passage)
     const roots = decoded.ok ? decoded.value.roots : []
-    if (roots.length < ROOTS_MIN || !areFederated(ledger, roots)) {
-      throw new BootstrapError(
-        'wrong-phase',
-        'the roots of the proof do not certify each other in the ledger',
-      )
+    if (roots.length < ROOTS_MIN) {
+      throw new BootstrapError('wrong-phase', 'the proof names no two roots')
     }
+    // After a restart the ledger may still be catching up with what the journal says was reached.
+    await until('the roots of the proof to certify each other in the ledger', passage.signal, () =>
+      areFederated(ledger, roots) ? true : undefined,
+    )
     const { held, clock, endpoint, directory } = passage
     directory.use(() => ledger.names())
     const trust = {
-      anchors: () => ledger.roots(),
-      isRevoked: (serial: string) => ledger.isRevoked(serial),
+      anchors: () => ledger.anchors(),
+      isRevoked: (serial: string, issuer: Uint8Array) => ledger.isRevoked(serial, issuer),
     }
     await endpoint.setAuthenticator(certificateChain({ chain: held.chain ?? [], trust, clock }))
     const short = roots.map((root) => toHex(root).slice(0, 8))
-    return `roots ${short.join(' and ')} certify each other; names and revocations come from the ledger`
+    return `roots ${short.join(' and ')} vouch for each other; the ledger names everyone`
   },
 }
 
-// Whoever holds a root certifies the others that the ledger knows and that it has not certified yet.
+// Whoever holds one of the two roots certifies the other, once. A root that any other member founds has nobody's word.
 async function vouch(passage: Passage, ledger: Ledger): Promise<void> {
   const authority = await passage.authority()
   if (!authority) return
   const issuer = sha256(authority.root)
-  for (const root of ledger.roots()) {
+  for (const root of pairOf(passage, ledger)) {
     const subject = sha256(root)
-    if (toHex(subject) === toHex(issuer) || ledger.hasCross(issuer, subject)) continue
+    if (equal(subject, issuer) || ledger.hasCross(issuer, subject)) continue
     const cross = await authority.crossCertify(root)
     if (!cross.ok) throw new BootstrapError('refused-certificate', `cross: ${cross.refusal.code}`)
     const ordered = await ledger.submit({
@@ -83,12 +85,23 @@ async function vouch(passage: Passage, ledger: Ledger): Promise<void> {
   }
 }
 
-function complete({ invite }: Passage, ledger: Ledger): Uint8Array | undefined {
+function complete(passage: Passage, ledger: Ledger): Uint8Array | undefined {
   const names = new Set(ledger.names().map(({ name }) => name))
-  if (!invite.members.every(({ name }) => names.has(name))) return undefined
-  const roots = ledger.roots().map((root) => sha256(root))
+  if (!passage.invite.members.every(({ name }) => names.has(name))) return undefined
+  const roots = pairOf(passage, ledger).map((root) => sha256(root))
   if (roots.length < ROOTS_MIN || !areFederated(ledger, roots)) return undefined
   return proofCodec.encode({ roots })
+}
+
+/** The root that the invite pins, and its second founder's when the ledger has it. */
+function pairOf({ held, invite }: Passage, ledger: Ledger): readonly Uint8Array[] {
+  const founder = invite.members[secondOf(invite)]
+  const second = founder && ledger.foundedBy(founder.key)
+  return [held.root, second].flatMap((root) => root ?? [])
+}
+
+function secondOf({ founder, members }: Invite): number {
+  return (founder + 1) % members.length
 }
 
 function areFederated(ledger: Ledger, roots: readonly Uint8Array[]): boolean {

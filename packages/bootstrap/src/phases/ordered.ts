@@ -47,7 +47,7 @@ export const ordered: Phase = {
 }
 
 function missing({ invite }: Passage, ledger: Ledger): readonly string[] {
-  const held = new Set(ledger.certificates().map(({ name }) => name))
+  const held = new Set(ledger.certified())
   const members = invite.members.filter(({ name }) => !held.has(name)).map(({ name }) => name)
   return ledger.holdsRoot(invite.root) ? members : ['the root', ...members]
 }

@@ -25,6 +25,9 @@ export async function mesh(file: string, flags: MeshFlags): Promise<number> {
   const interrupt = new AbortController()
   const stop = (): void => interrupt.abort()
   process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop)
+  // The reader is gone, or the terminal: without this the process would end before it has stopped the nodes.
+  process.stdout.on('error', stop)
+  process.stderr.on('error', stop)
   const view = viewFor(flags)
   // Before the packages below are read, which takes longer than a person takes to doubt.
   view.show({ event: 'start', nodes: NODES, ms: Math.round(performance.now()) })
