@@ -4,7 +4,7 @@ import { generateSigningKey } from '@hypermesh/crypto'
 import { pinnedKeys, quicCarrier } from '@hypermesh/stoq'
 import { authenticatorTests, endpointTests, simulatedNetwork } from '@hypermesh/stoq/testing'
 
-describe('over QUIC', () => endpointTests(test, quicCarrier))
+describe.concurrent('over QUIC', () => endpointTests(test, quicCarrier))
 
 describe('over a simulated network', () => endpointTests(test, simulatedNetwork()))
 
