@@ -41,7 +41,7 @@ export async function openMeshLedger(options: {
       genesis: [],
     }),
   )
-  const ledger = createLedger({ consensus, chain, validators, key })
+  const ledger = createLedger({ consensus, chain, validators, key, root: invite.root })
   const parts = scope.move()
   return { ...ledger, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }

@@ -25,8 +25,12 @@ test('an invite reads back as it was', () => {
 })
 
 test('an invite has this form for ever', () => {
-  expect(toHex(sha256(inviteCodec.encode(invite)))).toBe('7e86913fd1d8efc472630993aef30ee8bd3ae6942f8ada3ee53a5d39b964db63')
-  expect(toHex(chainOf(invite))).toBe('d86fec6e62bbae92c653eb31a496dfad53cc325ce7e4f1606e389c03d8c7109b')
+  expect(toHex(sha256(inviteCodec.encode(invite)))).toBe(
+    '7e86913fd1d8efc472630993aef30ee8bd3ae6942f8ada3ee53a5d39b964db63',
+  )
+  expect(toHex(chainOf(invite))).toBe(
+    'd86fec6e62bbae92c653eb31a496dfad53cc325ce7e4f1606e389c03d8c7109b',
+  )
 })
 
 test('the ledger has another name when anything in the invite differs', () => {

@@ -1,5 +1,10 @@
-import { ASSET_KINDS, verifyAssetOperation } from '@hypermesh/assets'
-import type { AssetKind, AssetOperation } from '@hypermesh/assets'
+import {
+  ASSET_KINDS,
+  assetOperationCodec,
+  LEASES_MAX,
+  verifyAssetOperation,
+} from '@hypermesh/assets'
+import type { AssetOperation } from '@hypermesh/assets'
 import { verifyInline } from '@hypermesh/consensus'
 import type { ProofPolicy, StateView, Write } from '@hypermesh/consensus'
 import { equal } from '@hypermesh/crypto'
@@ -13,6 +18,9 @@ type Release = Extract<AssetOperation, { readonly type: 'release' }>
 
 /** Milliseconds that an owner's word for now may be ahead of, or behind, the block's. */
 const CLOCK_SKEW_MS = 60_000n
+
+/** Most assets that one owner registers: each costs every validator memory for good. */
+const ASSETS_MAX = 16
 
 /**
  * What is lent, by whom, to whom. An asset enters with its four proofs or not at all; no more of it is lent than
@@ -28,6 +36,8 @@ export function assetRule(policy: ProofPolicy, onProof: (holds: boolean) => void
     const known = readAsset(state.get(keyOf('asset', asset.owner, asset.id)))
     if (known && known.asset.generation >= asset.generation)
       return 'a later registration is there already'
+    if (!known && assetsOf(state, asset.owner).length === ASSETS_MAX)
+      return `${ASSETS_MAX} assets are registered already`
     const { chainId, validators, timestamp } = context
     const question = {
       chainId,
@@ -61,7 +71,7 @@ export function assetRule(policy: ProofPolicy, onProof: (holds: boolean) => void
     },
     writes: ({ operation: bytes }, setting) => {
       const verified = verifyAssetOperation(bytes)
-      return verified.ok ? writesOf(verified.operation, bytes, setting) : []
+      return verified.ok ? writesOf(verified.operation, setting) : []
     },
   }
 }
@@ -70,10 +80,13 @@ function leaseRefusal(lease: Lease, { state, context }: Setting): string | undef
   if (state.get(keyOf('lease', lease.owner, lease.id))) return 'the lease is there already'
   if (lease.until <= context.timestamp) return 'the lease is over already'
   const running = leasesOf(state, lease.owner).filter(({ until }) => until > context.timestamp)
+  if (running.length >= LEASES_MAX) return `${LEASES_MAX} leases run already`
   for (const kind of ASSET_KINDS) {
     if (lease[kind] === 0n) continue
     const lent = running.reduce((sum, other) => sum + other[kind], 0n)
-    const capacity = capacityOf(state, lease.owner, kind)
+    const capacity = assetsOf(state, lease.owner)
+      .filter((asset) => asset.kind === kind)
+      .reduce((sum, asset) => sum + asset.capacity, 0n)
     if (lent + lease[kind] > capacity) return `${kind}: ${lent} of ${capacity} are lent`
   }
   return undefined
@@ -83,14 +96,12 @@ function releaseRefusal({ owner, id }: Release, { state }: Setting): string | un
   return state.get(keyOf('lease', owner, id)) ? undefined : 'no such lease runs'
 }
 
-function writesOf(
-  operation: AssetOperation,
-  bytes: Uint8Array,
-  { state, context }: Setting,
-): readonly Write[] {
+function writesOf(operation: AssetOperation, { state, context }: Setting): readonly Write[] {
+  // Its signature has been checked, and stays in the block: a reader of the state need not check it each time.
+  const value = assetOperationCodec.encode(operation)
   switch (operation.type) {
     case 'register':
-      return [{ key: keyOf('asset', operation.asset.owner, operation.asset.id), value: bytes }]
+      return [{ key: keyOf('asset', operation.asset.owner, operation.asset.id), value }]
     case 'lease': {
       const over = leasesOf(state, operation.owner).filter(
         ({ until }) => until <= context.timestamp,
@@ -99,7 +110,7 @@ function writesOf(
         key: keyOf('lease', owner, id),
         value: undefined,
       }))
-      return [...removed, { key: keyOf('lease', operation.owner, operation.id), value: bytes }]
+      return [...removed, { key: keyOf('lease', operation.owner, operation.id), value }]
     }
     case 'release':
       return [{ key: keyOf('lease', operation.owner, operation.id), value: undefined }]
@@ -107,31 +118,31 @@ function writesOf(
 }
 
 /** The leases that an owner has in the ledger, those over but not yet removed included. */
-function leasesOf(state: StateView, owner: Uint8Array): readonly Lease[] {
-  return [...state.entries(keyOf('lease', owner))].flatMap(([, bytes]) => {
-    const verified = verifyAssetOperation(bytes)
-    return verified.ok && verified.operation.type === 'lease' ? [verified.operation] : []
-  })
+export function leasesOf(state: StateView, owner: Uint8Array): readonly Lease[] {
+  return [...state.entries(keyOf('lease', owner))].flatMap(([, bytes]) => readLease(bytes) ?? [])
 }
 
-function capacityOf(state: StateView, owner: Uint8Array, kind: AssetKind): bigint {
-  let sum = 0n
-  for (const [, bytes] of state.entries(keyOf('asset', owner))) {
-    const register = readAsset(bytes)
-    if (register?.asset.kind === kind) sum += register.asset.capacity
-  }
-  return sum
+/** A lease as the ledger holds it. */
+export function readLease(bytes: Uint8Array | undefined): Lease | undefined {
+  const decoded = bytes && assetOperationCodec.decode(bytes)
+  return decoded?.ok && decoded.value.type === 'lease' ? decoded.value : undefined
 }
 
 /** A registration as the ledger holds it. */
 function readAsset(bytes: Uint8Array | undefined): Register | undefined {
-  const verified = bytes && verifyAssetOperation(bytes)
-  return verified?.ok && verified.operation.type === 'register' ? verified.operation : undefined
+  const decoded = bytes && assetOperationCodec.decode(bytes)
+  return decoded?.ok && decoded.value.type === 'register' ? decoded.value : undefined
 }
 
 /** Every registered asset. */
 export function assetsIn(state: StateView): readonly Register['asset'][] {
   return [...state.entries(keyOf('asset'))].flatMap(([, bytes]) => readAsset(bytes)?.asset ?? [])
+}
+
+function assetsOf(state: StateView, owner: Uint8Array): readonly Register['asset'][] {
+  return [...state.entries(keyOf('asset', owner))].flatMap(
+    ([, bytes]) => readAsset(bytes)?.asset ?? [],
+  )
 }
 
 function difference(a: bigint, b: bigint): bigint {

@@ -1,8 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 
-import { entryCodec } from '@hypermesh/trustchain'
-import type { StateView } from '@hypermesh/consensus'
-
+import { rootOf } from './issuance.ts'
 import { keyOf } from './key.ts'
 import type { Rule } from './rule.ts'
 
@@ -17,15 +15,6 @@ export const crossRule: Rule<'cross'> = {
   writes: ({ issuer, subject, certificate }) => [
     { key: keyOf('cross', issuer, subject), value: certificate },
   ],
-}
-
-/** The root certificate with this fingerprint, DER. */
-export function rootOf(state: StateView, fingerprint: Uint8Array): Uint8Array | undefined {
-  const entry = state.get(keyOf('authority', fingerprint))
-  const decoded = entry && entryCodec.decode(entry)
-  return decoded?.ok && decoded.value.body.type === 'authority'
-    ? decoded.value.body.root
-    : undefined
 }
 
 // RFC 5280 section 6.1.3 for one step; whoever relies on the chain checks the rest with its own clock.

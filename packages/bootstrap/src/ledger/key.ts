@@ -6,14 +6,14 @@ export type Shelf =
   | 'authority'
   /** Every entry of every authority, by its hash. */
   | 'issuance'
-  /** The entry that issued it, by serial. */
+  /** The root that a member has founded, by the member's key. */
+  | 'founder'
+  /** The entry that issued it, by its issuer's key and its serial. */
   | 'certificate'
-  /** The entry that revoked it, by serial. */
+  /** The entry that revoked it, by its issuer's key and its serial. */
   | 'revoked'
-  /** The key that a name was certified for. */
+  /** The certificate of a name: its issuer's key and its serial. */
   | 'holder'
-  /** The serial that a key was certified with last. */
-  | 'serial'
   /** A cross-certificate, by the fingerprints of its two roots. */
   | 'cross'
   /** Where a name is reached. */

@@ -1,13 +1,11 @@
-import { headerHash } from '@hypermesh/consensus'
 import type { Consensus, Finalized, StateView, Validator } from '@hypermesh/consensus'
+import { sha256 } from '@hypermesh/crypto'
 import type { SigningKey } from '@hypermesh/crypto'
-import { entryCodec, revocations } from '@hypermesh/trustchain'
 
 import type { Entry } from '../directory.ts'
 import type { Member } from '../invite.ts'
 import { BootstrapError } from '../errors.ts'
-import { rootOf } from './cross.ts'
-import { authorities } from './issuance.ts'
+import { certifiedNames, foundedBy, isRevoked, isVouched, rootOf, rootsIn } from './issuance.ts'
 import { keyOf, textKey } from './key.ts'
 import { readName, readNames } from './name.ts'
 import { signOperation } from './operation.ts'
@@ -15,10 +13,11 @@ import type { Body } from './operation.ts'
 import { encodeOrder } from './order.ts'
 
 export { meshApplication } from './application.ts'
-export { assetsIn as registeredAssets } from './asset.ts'
+export { leasesOf, assetsIn as registeredAssets } from './asset.ts'
 export { keyOf } from './key.ts'
 export { ORDER_SIZE_MAX, readOrder, verifyOrdered } from './order.ts'
 export type { LedgerName, Order } from './order.ts'
+export { signOperation } from './operation.ts'
 export type { Body } from './operation.ts'
 
 /** An operation that is not final by then will not be: too few validators are there. */
@@ -47,10 +46,16 @@ export interface Ledger extends AsyncDisposable {
   state(): StateView
   /** Root certificates of every authority, DER. */
   roots(): readonly Uint8Array[]
+  /** Of these, the one that the invite pins and those that it has certified: what a chain may end in. */
+  anchors(): readonly Uint8Array[]
+  /** The root certificate that a member has founded, DER. */
+  foundedBy(member: Uint8Array): Uint8Array | undefined
   holdsRoot(fingerprint: Uint8Array): boolean
   hasCross(issuer: Uint8Array, subject: Uint8Array): boolean
-  certificates(): readonly { readonly name: string; readonly serial: string }[]
-  isRevoked(serial: string): boolean
+  /** Names that have a certificate. */
+  certified(): readonly string[]
+  /** @param issuer - SHA-256 of the key that signed the certificate. */
+  isRevoked(serial: string, issuer: Uint8Array): boolean
   names(): readonly Entry[]
   /** Says where this node is reached, unless the ledger says so already. */
   publishName(member: Member): Promise<void>
@@ -61,10 +66,11 @@ export function createLedger(options: {
   readonly chain: Uint8Array
   readonly validators: readonly Validator[]
   readonly key: SigningKey
+  /** Fingerprint of the root that the invite pins. */
+  readonly root: Uint8Array
 }): Ledger {
-  const { consensus, chain, validators, key } = options
+  const { consensus, chain, validators, key, root } = options
   const state = (): StateView => consensus.state()
-  const revoked = foldRevocations(consensus)
   const ledger: Ledger = {
     chain,
     validators,
@@ -84,14 +90,16 @@ export function createLedger(options: {
     },
     head: () => consensus.head(),
     state,
-    roots: () => authorities({ state: state() }).flatMap((entry) => rootIn(entry) ?? []),
+    roots: () => rootsIn(state()),
+    anchors: () => rootsIn(state()).filter((der) => isVouched(state(), root, sha256(der))),
+    foundedBy: (member) => {
+      const fingerprint = foundedBy(state(), member)
+      return fingerprint && rootOf(state(), fingerprint)
+    },
     holdsRoot: (fingerprint) => rootOf(state(), fingerprint) !== undefined,
     hasCross: (issuer, subject) => state().get(keyOf('cross', issuer, subject)) !== undefined,
-    certificates: () =>
-      [...state().entries(textKey('certificate', ''))].flatMap(
-        ([, entry]) => issuedIn(entry) ?? [],
-      ),
-    isRevoked: (serial) => revoked(serial),
+    certified: () => certifiedNames(state()),
+    isRevoked: (serial, issuer) => isRevoked(state(), serial, issuer),
     names: () => readNames(state()),
     publishName: async ({ name, falcon, host, port }) => {
       const known = readName(state().get(textKey('name', name)))
@@ -103,31 +111,4 @@ export function createLedger(options: {
     [Symbol.asyncDispose]: () => consensus[Symbol.asyncDispose](),
   }
   return ledger
-}
-
-// Connections ask at every handshake, so the answer is kept and renewed only when a block has come.
-function foldRevocations(consensus: Consensus): (serial: string) => boolean {
-  let at: string | undefined
-  let fold = revocations()
-  return (serial) => {
-    const head = consensus.head()
-    const hash = head && String(headerHash(head.header))
-    if (hash !== at) {
-      const state = consensus.state()
-      const entries = [...state.entries(textKey('revoked', ''))].map(([, entry]) => entry)
-      fold = revocations([...authorities({ state }), ...entries])
-      at = hash
-    }
-    return fold.isRevoked(serial)
-  }
-}
-
-function rootIn(entry: Uint8Array): Uint8Array | undefined {
-  const decoded = entryCodec.decode(entry)
-  return decoded.ok && decoded.value.body.type === 'authority' ? decoded.value.body.root : undefined
-}
-
-function issuedIn(entry: Uint8Array): { name: string; serial: string } | undefined {
-  const decoded = entryCodec.decode(entry)
-  return decoded.ok && decoded.value.body.type === 'issued' ? decoded.value.body : undefined
 }

@@ -1,9 +1,10 @@
-import { field, record, toHex } from '@hypermesh/crypto'
+import { equal, field, record } from '@hypermesh/crypto'
 import type { Codec } from '@hypermesh/crypto'
 import type { StateView } from '@hypermesh/consensus'
 
 import type { Entry } from '../directory.ts'
-import { textKey } from './key.ts'
+import { certificateOf } from './issuance.ts'
+import { keyOf, textKey } from './key.ts'
 import type { Rule } from './rule.ts'
 
 interface NameRecord extends Entry {
@@ -23,9 +24,7 @@ const nameCodec: Codec<NameRecord> = record('hypermesh/name', 1, 4096, {
 /** Where a node is reached: said by the key that holds a certificate for the name. */
 export const nameRule: Rule<'name'> = {
   refusal: ({ name, sequence }, { author, state }) => {
-    const holder = state.get(textKey('holder', name))
-    if (!holder || toHex(holder) !== toHex(author))
-      return `no certificate says that the author is ${name}`
+    if (!isHolder(state, name, author)) return `no certificate says that the author is ${name}`
     const known = readName(state.get(textKey('name', name)))
     return known && known.sequence >= sequence
       ? `the name has a record ${known.sequence} already`
@@ -44,6 +43,15 @@ export function readName(value: Uint8Array | undefined): NameRecord | undefined 
   return decoded?.ok ? decoded.value : undefined
 }
 
+/** Names of nodes that hold a certificate, and where they are reached. */
 export function readNames(state: StateView): readonly NameRecord[] {
-  return [...state.entries(textKey('name', ''))].flatMap(([, value]) => readName(value) ?? [])
+  return [...state.entries(keyOf('name'))].flatMap(([, value]) => {
+    const known = readName(value)
+    return known && isHolder(state, known.name, known.key) ? known : []
+  })
+}
+
+function isHolder(state: StateView, name: string, key: Uint8Array): boolean {
+  const certificate = certificateOf(state, name)
+  return certificate !== undefined && equal(certificate.key, key)
 }

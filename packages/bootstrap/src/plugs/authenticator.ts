@@ -8,7 +8,8 @@ import type { SystemClock } from './clock.ts'
 export interface Trust {
   /** Root certificates, DER. */
   anchors(): readonly Uint8Array[]
-  isRevoked(serial: string): boolean
+  /** @param issuer - SHA-256 of the key that signed the certificate. */
+  isRevoked(serial: string, issuer: Uint8Array): boolean
 }
 
 /**
@@ -32,7 +33,7 @@ export function certificateChain(options: {
         chain: decoded.chain,
         anchors: trust.anchors(),
         now: clock.now(),
-        isRevoked: (serial) => trust.isRevoked(serial),
+        isRevoked: (serial, issuer) => trust.isRevoked(serial, issuer),
       })
       if (!verdict.ok)
         return { ok: false, reason: `certificate: ${JSON.stringify(verdict.reasons)}` }
