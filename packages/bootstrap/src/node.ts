@@ -300,6 +300,8 @@ class Node implements MeshNode {
         clock: systemClock,
         policy: defaultPolicy,
         onProof: () => this.#verified++,
+        // Whatever waits for the ledger hears why it waits in vain.
+        onFailure: (error) => this.#closing.abort(error),
       }),
     )
   }

@@ -22,8 +22,10 @@ export async function openMeshLedger(options: {
   readonly clock: SystemClock
   readonly policy: ProofPolicy
   readonly onProof: (holds: boolean) => void
+  /** The ledger has stopped and will not go on: its disk is full or lies, or the chain has forked. */
+  readonly onFailure: (error: unknown) => void
 }): Promise<Ledger> {
-  const { file, invite, index, key, endpoint, peers, clock, policy, onProof } = options
+  const { file, invite, index, key, endpoint, peers, clock, policy, onProof, onFailure } = options
   const chain = chainOf(invite)
   const validators = validatorsOf(invite)
   await using scope = new AsyncDisposableStack()
@@ -41,6 +43,7 @@ export async function openMeshLedger(options: {
       genesis: [],
     }),
   )
+  consensus.done.catch(onFailure)
   const ledger = createLedger({ consensus, chain, validators, key, root: invite.root })
   const parts = scope.move()
   return { ...ledger, [Symbol.asyncDispose]: () => parts.disposeAsync() }

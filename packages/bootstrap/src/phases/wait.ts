@@ -29,7 +29,8 @@ export async function until<T>(
       // The others start when they start; why it failed last is what a person will want to know.
       reason = error
     }
-    await pause(POLL_MS, undefined, { signal })
+    // Woken early, it says why: the node is closed, or its ledger has failed.
+    await pause(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
   throw new BootstrapError(
     'phase-stalled',
