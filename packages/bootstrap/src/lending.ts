@@ -17,6 +17,7 @@ export interface Lending {
     readonly memoryBytes: number
     readonly forMs: number
   }): Promise<{ readonly ok: true; readonly lease: Lease } | Refused>
+  /** Ends a lease here at once, and in the ledger when it takes that. Never throws. */
   release(lease: Lease): Promise<void>
   /** Memory, and what lets the holder write and read it and hand it on. */
   lendRegion(request: {
@@ -55,7 +56,7 @@ export function createLending(options: {
     },
     release: async (lease) => {
       // A release that the ledger does not take now is taken again at the next start, or ends with its time.
-      await assets.release(lease)
+      await assets.release(lease).catch(() => undefined)
     },
     lendRegion: async ({ holder, sizeBytes, until }) => {
       const now = clock.now()
@@ -68,11 +69,12 @@ export function createLending(options: {
       })
       if (!claimed.ok) return refuse(claimed.refusal)
       const { region: mapped } = claimed.lease
-      if (!mapped) return { ok: false, code: 'no-memory', reason: 'the lease maps no memory' }
-      const region = lendings.add(mapped)
-      const generation = table.generation(memory.address, region)
-      if (generation === undefined)
+      const region = mapped && lendings.add(mapped)
+      const generation = region && table.generation(memory.address, region)
+      if (region === undefined || generation === undefined) {
+        await assets.release(claimed.lease).catch(() => undefined)
         return { ok: false, code: 'no-memory', reason: 'the region is not there' }
+      }
       const capability = grant({
         owner: key,
         falcon1024: falcon,

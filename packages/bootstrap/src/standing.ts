@@ -15,6 +15,7 @@ import { field, union } from '@hypermesh/crypto'
 import type { Codec, SigningKey } from '@hypermesh/crypto'
 
 import { BootstrapError } from './errors.ts'
+import { watch } from './ledger/ledger.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Peers } from './peers.ts'
 import type { SystemClock } from './plugs/clock.ts'
@@ -140,25 +141,14 @@ async function groundAfter(
   { key, ledger, signal }: StandingOptions,
 ): Promise<ProofGround> {
   const { consensus } = ledger
-  const found = Promise.withResolvers<ProofGround>()
-  const look = (): void => {
-    const finalized = consensus.head()
-    if (!finalized || finalized.header.height <= height) return
-    found.resolve({ finalized, path: consensus.state().prove(commitmentKey(key.publicKey)) })
-  }
-  const stop = consensus.follow(look)
   const late = AbortSignal.any([signal, AbortSignal.timeout(BLOCK_MS)])
-  const giveUp = (): void => {
-    found.reject(new BootstrapError('not-ordered', `no block came after block ${height}`))
-  }
-  late.addEventListener('abort', giveUp)
-  look()
-  try {
-    return await found.promise
-  } finally {
-    stop()
-    late.removeEventListener('abort', giveUp)
-  }
+  const ground = await watch(consensus, late, () => {
+    const finalized = consensus.head()
+    if (!finalized || finalized.header.height <= height) return undefined
+    return { finalized, path: consensus.state().prove(commitmentKey(key.publicKey)) }
+  })
+  if (!ground) throw new BootstrapError('not-ordered', `no block came after block ${height}`)
+  return ground
 }
 
 async function askAuditors(

@@ -20,6 +20,7 @@ import { BootstrapError } from './errors.ts'
 import { serveJobs } from './jobs/executor.ts'
 import { runJob } from './jobs/gateway.ts'
 import type { JobEvent, JobReport, JobWork } from './jobs/work.ts'
+import { leasesOf } from './ledger/ledger.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { createLending } from './lending.ts'
 import type { Peers } from './peers.ts'
@@ -109,12 +110,17 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
     receipts: ledgerReceipts(ledger),
     clock,
   })
-  serveJobs({ peers, catalog, lending, mounts, ledger })
+  serveJobs({ peers, catalog, lending, mounts, ledger, key: key.publicKey })
   const parts = scope.move()
   return {
     catalog,
     standing,
-    lend: () => registerAll(assets, standing),
+    lend: async () => {
+      const lent = await registerAll(assets, standing)
+      // What an earlier run of this node had lent when it was ended: nobody here holds it any more.
+      await assets.reclaim(leasesOf(ledger.state(), key.publicKey))
+      return lent
+    },
     run: (work, tell) =>
       runJob(work, { key, directory: nodes, peers, links, trust, ledger, clock }, tell),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

@@ -1,11 +1,14 @@
-import { ISOLATIONS } from '@hypermesh/catalog-vm'
+import { ISOLATIONS, programHash, verifyReceipt } from '@hypermesh/catalog-vm'
 import type { Catalog, Isolation, Language, Limits, Mounts, Program } from '@hypermesh/catalog-vm'
-import { sha256 } from '@hypermesh/crypto'
-import type { Peer } from '@hypermesh/stoq'
+import { equal, sha256 } from '@hypermesh/crypto'
+import type { Codec } from '@hypermesh/crypto'
+import type { Peer, RequestHandler } from '@hypermesh/stoq'
 
+import { keyOf, watch } from '../ledger/ledger.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Lending } from '../lending.ts'
 import type { Peers } from '../peers.ts'
+import { perPeer } from './allowance.ts'
 import {
   AUDIT_PROTOCOL,
   auditAnswerCodec,
@@ -18,12 +21,22 @@ import {
   regionCodec,
   RUN_PROTOCOL,
 } from './wire.ts'
-import type { AuditAnswer, PartAnswer, PartRequest, RegionAnswer } from './wire.ts'
+import type { AuditAnswer, PartAnswer, PartRequest, Refusal, RegionAnswer } from './wire.ts'
 
 const LANGUAGES: readonly Language[] = ['javascript', 'python']
 
 /** A lease outlasts the part by this much: time to order the receipt. */
 const LEASE_MARGIN_MS = 30_000
+
+/** Requests of one peer that are under way here at a time, of each kind. */
+const REQUESTS_MAX = 8
+
+/** How much longer than the first run a second one may take: another machine, other work on it. */
+const RERUN_SLOWER = 10
+const RERUN_MARGIN_MS = 10_000
+
+/** The receipt is final somewhere when a rerun is asked for; here it is soon after. */
+const RECEIPT_MS = 5000
 
 /** Runs parts for others, on leases of this node's assets, and lends them memory. */
 export function serveJobs(options: {
@@ -32,23 +45,34 @@ export function serveJobs(options: {
   readonly lending: Lending
   readonly mounts: Mounts
   readonly ledger: Ledger
+  /** This node's own. */
+  readonly key: Uint8Array
 }): void {
-  const { peers } = options
-  peers.answer(
-    RUN_PROTOCOL,
-    async (body, peer) => partAnswerCodec.encode(await runPart(body, peer, options)),
-    { requestMax: PART_SIZE_MAX },
+  const { peers, lending } = options
+  const serve = <A>(
+    protocol: string,
+    requestMax: number,
+    codec: Codec<A | Refusal>,
+    answer: (body: Uint8Array, peer: Peer, signal: AbortSignal) => Promise<A | Refusal>,
+  ): void => {
+    const busy = codec.encode(refused('busy', `${REQUESTS_MAX} requests are under way`))
+    const handler: RequestHandler = async (body, peer, { signal }) => {
+      try {
+        return codec.encode(await answer(body, peer, signal))
+      } catch (error) {
+        // Whoever asks goes elsewhere now, and may come again: this node is not gone.
+        return codec.encode(refused('failed', error instanceof Error ? error.message : 'failed'))
+      }
+    }
+    peers.answer(protocol, perPeer(REQUESTS_MAX, busy, handler), { requestMax })
+  }
+  serve(RUN_PROTOCOL, PART_SIZE_MAX, partAnswerCodec, (body, peer, signal) =>
+    runPart(body, peer, signal, options),
   )
-  peers.answer(
-    AUDIT_PROTOCOL,
-    async (body) => auditAnswerCodec.encode(await runAgain(body, options)),
-    { requestMax: PART_SIZE_MAX },
+  serve(AUDIT_PROTOCOL, PART_SIZE_MAX, auditAnswerCodec, (body, _, signal) =>
+    runAgain(body, signal, options),
   )
-  peers.answer(
-    REGION_PROTOCOL,
-    async (body, peer) => regionAnswerCodec.encode(await lendRegion(body, peer, options.lending)),
-    { requestMax: 256 },
-  )
+  serve(REGION_PROTOCOL, 256, regionAnswerCodec, (body, peer) => lendRegion(body, peer, lending))
 }
 
 type Executor = Omit<Parameters<typeof serveJobs>[0], 'peers'>
@@ -56,6 +80,7 @@ type Executor = Omit<Parameters<typeof serveJobs>[0], 'peers'>
 async function runPart(
   body: Uint8Array,
   peer: Peer,
+  signal: AbortSignal,
   { catalog, lending }: Executor,
 ): Promise<PartAnswer> {
   const decoded = partCodec.decode(body)
@@ -71,7 +96,8 @@ async function runPart(
   if (!claimed.ok) return refused(claimed.code, claimed.reason)
   try {
     const { id, input, inputMax } = request
-    const result = await catalog.run({ id, input, inputMax, ...wanted, lease: claimed.lease.id })
+    const job = { id, input, inputMax, ...wanted, lease: claimed.lease.id }
+    const result = await catalog.run(job, { signal })
     if (!result.ok)
       return refused(result.refusal.code, `${result.refusal.reason} ${result.refusal.remedy ?? ''}`)
     return { type: 'done', output: result.output, receipt: result.receipt, order: result.proof }
@@ -80,22 +106,40 @@ async function runPart(
   }
 }
 
+// Without a lease: only what the ledger says was run is run again, once, and about as long.
 async function runAgain(
   body: Uint8Array,
-  { catalog, mounts, ledger }: Executor,
+  signal: AbortSignal,
+  { catalog, mounts, ledger, key }: Executor,
 ): Promise<AuditAnswer> {
   const decoded = partCodec.decode(body)
   if (!decoded.ok || !decoded.value.receipt) return refused('bad-request', 'no receipt is named')
-  const request = decoded.value
+  const { receipt: hash, ...request } = decoded.value
   const wanted = runOf(request)
   if (!wanted) return refused('bad-request', 'an unknown language or isolation')
+  const judged = ledger.state().get(keyOf('verdict', hash, key))
+  if (judged) return { type: 'ran', output: judged }
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(RECEIPT_MS)])
+  const bytes = await watch(ledger.consensus, soon, () =>
+    ledger.state().get(keyOf('receipt', hash)),
+  )
+  const known = bytes && verifyReceipt(bytes)
+  if (!known?.ok) return refused('unknown-receipt', 'the receipt is not in the ledger')
+  const { receipt } = known
+  // A verdict on a receipt is about its own program and input; on others it would be a slander.
+  if (!equal(programHash(wanted.program), receipt.program))
+    return refused('bad-request', 'the receipt is for another program')
   const input = await mounts.read(request.input, request.inputMax)
   if (!input.ok) return refused('input-unavailable', input.reason)
-  const { program, limits, isolation } = wanted
-  const result = await catalog.execute(program, input.bytes, limits, isolation)
+  if (!equal(sha256(input.bytes), receipt.input))
+    return refused('bad-request', 'the receipt is for another input')
+  const { program, isolation } = wanted
+  const longest = receipt.usage.wallMs * RERUN_SLOWER + RERUN_MARGIN_MS
+  const limits = { ...wanted.limits, wallMs: Math.min(wanted.limits.wallMs, longest) }
+  const result = await catalog.execute(program, input.bytes, limits, isolation, { signal })
   if (!result.ok) return refused(result.refusal.code, result.refusal.reason)
   const output = sha256(result.output)
-  const ordered = await ledger.submit({ type: 'verdict', receipt: decoded.value.receipt, output })
+  const ordered = await ledger.submit({ type: 'verdict', receipt: hash, output })
   return ordered.ok ? { type: 'ran', output } : refused('not-ordered', ordered.reason)
 }
 

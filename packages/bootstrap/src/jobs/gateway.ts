@@ -1,10 +1,11 @@
-import { verifyReceipt } from '@hypermesh/catalog-vm'
-import { equal } from '@hypermesh/crypto'
+import { ISOLATIONS, programHash, verifyReceipt } from '@hypermesh/catalog-vm'
+import { equal, sha256 } from '@hypermesh/crypto'
 import type { SigningKey } from '@hypermesh/crypto'
 import type { Links, TrustSource } from '@hypermesh/proxy-nat'
 
 import type { Directory, Entry } from '../directory.ts'
 import { BootstrapError } from '../errors.ts'
+import { verifyOrdered } from '../ledger/ledger.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Peers } from '../peers.ts'
 import type { SystemClock } from '../plugs/clock.ts'
@@ -56,7 +57,12 @@ export async function runJob(
   const start = performance.now()
   const nodes = options.directory.all()
   const copies = await store(work.parts, nodes, options.clock.now() + MEMORY_MS, options)
-  const parts = work.parts.map((bytes, index) => ({ index, bytes, copies: copies[index] ?? [] }))
+  const parts = work.parts.map((bytes, index) => ({
+    index,
+    bytes,
+    hash: sha256(bytes),
+    copies: copies[index] ?? [],
+  }))
   const stored = performance.now()
   const bytes = work.parts.reduce((sum, part) => sum + part.length, 0)
   tell({ type: 'stored', parts: parts.length, bytes, ms: stored - start })
@@ -160,7 +166,8 @@ async function runPart(
     reason,
   })
   try {
-    const body = partCodec.encode(requestFor(work, part, node, options))
+    const request = requestFor(work, part, node, options)
+    const body = partCodec.encode(request)
     const signal = AbortSignal.timeout(work.limits.wallMs + OVERHEAD_MS)
     const bytes = await options.peers.request(node.key, RUN_PROTOCOL, body, {
       signal,
@@ -170,10 +177,8 @@ async function runPart(
     if (!answer.ok) return failed(`answered nonsense: ${answer.refusal.code}`)
     if (answer.value.type === 'refused') return failed(answer.value.reason)
     const { output, receipt, order } = answer.value
-    const verified = verifyReceipt(receipt)
-    if (!verified.ok || !equal(verified.receipt.executor, node.key)) {
-      return failed('its receipt does not verify')
-    }
+    const flaw = flawOf(answer.value, { work, part, node, job: request.id, ledger: options.ledger })
+    if (flaw !== undefined) return failed(flaw)
     return { ok: true, done: { node, output, receipt, order } }
   } catch (error) {
     return {
@@ -182,4 +187,34 @@ async function runPart(
       reason: error instanceof Error ? error.message : String(error),
     }
   }
+}
+
+// A wrong answer would be found out by whoever gave the job: found here, the part can still go to another node.
+function flawOf(
+  { output, receipt: bytes, order }: Omit<Done, 'node'>,
+  asked: {
+    readonly work: JobWork
+    readonly part: Part
+    readonly node: Entry
+    readonly job: Uint8Array
+    readonly ledger: Ledger
+  },
+): string | undefined {
+  const { work, part, node, job, ledger } = asked
+  const verified = verifyReceipt(bytes)
+  if (!verified.ok || !equal(verified.receipt.executor, node.key))
+    return 'its receipt does not verify'
+  const { receipt } = verified
+  const isIt =
+    equal(receipt.job, job) &&
+    equal(receipt.program, programHash(work.program)) &&
+    equal(receipt.input, part.hash) &&
+    equal(receipt.output, sha256(output)) &&
+    output.length <= work.limits.outputMax &&
+    ISOLATIONS.indexOf(receipt.isolation) >= ISOLATIONS.indexOf(work.isolation)
+  if (!isIt) return 'its receipt is for something else'
+  const { chain, validators } = ledger
+  return verifyOrdered(order, { chain, validators, receipt: bytes }).ok
+    ? undefined
+    : 'its receipt is not in the ledger'
 }

@@ -14,6 +14,8 @@ import type { JobWork } from './work.ts'
 export interface Part {
   readonly index: number
   readonly bytes: Uint8Array
+  /** SHA-256 of the bytes. */
+  readonly hash: Uint8Array
   readonly copies: readonly Copy[]
 }
 
@@ -26,7 +28,7 @@ export function requestFor(
 ): PartRequest {
   const places = handOn(part.copies, node.key, key, clock.now())
   return {
-    id: sha256(programHash(work.program), sha256(part.bytes), node.key),
+    id: sha256(programHash(work.program), part.hash, node.key),
     ...work.program,
     ...work.limits,
     input: referencesCodec.encode({ places }),

@@ -10,6 +10,9 @@ import { REGION_PROTOCOL, regionAnswerCodec, regionCodec } from './wire.ts'
 /** Nodes whose memory holds each part: one of them may die. */
 const COPIES = 2
 
+/** A node that has not lent by then is left out: a ground, an audit and two turns of the ledger. */
+const BORROW_MS = 30_000
+
 /** Longest answer to a request for memory. */
 const ANSWER_MAX = 16_384
 
@@ -30,11 +33,12 @@ interface Ways {
 }
 
 /**
- * Writes each part into the memory of two nodes, by global address.
+ * Writes each part into the memory of two nodes, by global address. A node that lends none is left out, and its parts
+ * go to others.
  *
  * @param until - When the memory may be taken back, milliseconds.
  * @returns For each part, where it lies.
- * @throws {BootstrapError} `no-memory` when a node lends too little.
+ * @throws {BootstrapError} `no-memory` when no node is left that lends any.
  */
 export async function store(
   parts: readonly Uint8Array[],
@@ -43,32 +47,64 @@ export async function store(
   ways: Ways,
 ): Promise<readonly (readonly Copy[])[]> {
   const copies: Copy[][] = parts.map(() => [])
-  await Promise.all(
-    nodes.map(async (node, place) => {
-      const held = parts.flatMap((bytes, part) =>
-        isHolder(place, part, nodes.length) ? [{ part, bytes }] : [],
-      )
-      const size = held.reduce((sum, { bytes }) => sum + bytes.length, 0)
-      if (size === 0) return
-      for (const { part, copy } of await fill(node, held, size, until, ways))
-        copies[part]?.push(copy)
-    }),
-  )
-  return copies
+  let willing = nodes
+  let reason: unknown
+  for (;;) {
+    const plan = planOf(parts, copies, willing)
+    if (plan.size === 0) break
+    const failed = new Set<Entry>()
+    const fillOne = async ([node, held]: readonly [Entry, readonly Held[]]): Promise<void> => {
+      try {
+        for (const { part, copy } of await fill(node, held, until, ways)) copies[part]?.push(copy)
+      } catch (error) {
+        failed.add(node)
+        reason = error
+      }
+    }
+    await Promise.all([...plan].map(fillOne))
+    willing = willing.filter((node) => !failed.has(node))
+  }
+  if (copies.every(({ length }) => length > 0)) return copies
+  throw new BootstrapError('no-memory', `no node lends memory: ${messageOf(reason)}`, {
+    cause: reason,
+  })
 }
 
-/** Does the node at `place` of `of` hold the part? */
-function isHolder(place: number, part: number, of: number): boolean {
-  return (place - part + of * (part + 1)) % of < Math.min(COPIES, of)
+interface Held {
+  readonly part: number
+  readonly bytes: Uint8Array
+}
+
+/** Which parts each node is to hold besides what it holds: neighbours in the list hold the same part. */
+function planOf(
+  parts: readonly Uint8Array[],
+  copies: readonly (readonly Copy[])[],
+  nodes: readonly Entry[],
+): ReadonlyMap<Entry, readonly Held[]> {
+  const plan = new Map<Entry, Held[]>()
+  for (const [part, bytes] of parts.entries()) {
+    const known = copies[part] ?? []
+    const start = part % Math.max(nodes.length, 1)
+    const others = [...nodes.slice(start), ...nodes.slice(0, start)].filter((node) =>
+      known.every((copy) => copy.node !== node),
+    )
+    for (const node of others.slice(0, Math.max(COPIES - known.length, 0)))
+      plan.set(node, [...(plan.get(node) ?? []), { part, bytes }])
+  }
+  return plan
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function fill(
   node: Entry,
-  held: readonly { readonly part: number; readonly bytes: Uint8Array }[],
-  size: number,
+  held: readonly Held[],
   until: bigint,
   ways: Ways,
 ): Promise<readonly { readonly part: number; readonly copy: Copy }[]> {
+  const size = held.reduce((sum, { bytes }) => sum + bytes.length, 0)
   const { capability, pointer } = await borrow(node, size, until, ways)
   const attached = await attach({
     links: ways.links,
@@ -98,7 +134,10 @@ async function borrow(
   { peers }: Ways,
 ): Promise<Reference> {
   const body = regionCodec.encode({ size, until })
-  const bytes = await peers.request(node.key, REGION_PROTOCOL, body, { responseMax: ANSWER_MAX })
+  const bytes = await peers.request(node.key, REGION_PROTOCOL, body, {
+    signal: AbortSignal.timeout(BORROW_MS),
+    responseMax: ANSWER_MAX,
+  })
   const answer = regionAnswerCodec.decode(bytes)
   if (!answer.ok)
     throw new BootstrapError('no-memory', `${node.name} answered nonsense: ${answer.refusal.code}`)

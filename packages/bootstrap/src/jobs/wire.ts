@@ -49,6 +49,13 @@ export const partCodec: Codec<PartRequest> = record('hypermesh/part', 1, PART_SI
   receipt: field.optional(field.bytes({ length: 32 })),
 })
 
+/** Why a node does not do what it was asked for. */
+export interface Refusal {
+  readonly type: 'refused'
+  readonly code: string
+  readonly reason: string
+}
+
 export type PartAnswer =
   | {
       readonly type: 'done'
@@ -57,7 +64,7 @@ export type PartAnswer =
       /** Proof that the ledger holds the receipt. */
       readonly order: Uint8Array
     }
-  | { readonly type: 'refused'; readonly code: string; readonly reason: string }
+  | Refusal
 
 export const PART_ANSWER_SIZE_MAX: number =
   OUTPUT_SIZE_MAX + ORDER_SIZE_MAX + RECEIPT_SIZE_MAX + 1024
@@ -76,9 +83,7 @@ export const partAnswerCodec: Codec<PartAnswer> = union(
   },
 )
 
-export type AuditAnswer =
-  | { readonly type: 'ran'; readonly output: Uint8Array }
-  | { readonly type: 'refused'; readonly code: string; readonly reason: string }
+export type AuditAnswer = { readonly type: 'ran'; readonly output: Uint8Array } | Refusal
 
 export const auditAnswerCodec: Codec<AuditAnswer> = union('hypermesh/rerun-answer', 1, 8192, {
   ran: { output: field.bytes({ length: 32 }) },
@@ -96,9 +101,7 @@ export const regionCodec: Codec<RegionRequest> = record('hypermesh/region-reques
   until: field.uint(),
 })
 
-export type RegionAnswer =
-  | { readonly type: 'lent'; readonly reference: Uint8Array }
-  | { readonly type: 'refused'; readonly code: string; readonly reason: string }
+export type RegionAnswer = { readonly type: 'lent'; readonly reference: Uint8Array } | Refusal
 
 export const regionAnswerCodec: Codec<RegionAnswer> = union('hypermesh/region-answer', 1, 16_384, {
   lent: { reference: field.bytes({ max: 8192 }) },
@@ -114,9 +117,6 @@ export const referencesCodec: Codec<{ readonly places: readonly Uint8Array[] }> 
 )
 
 /** A refusal that fits its record. */
-export function refused(
-  code: string,
-  reason: string,
-): { readonly type: 'refused'; readonly code: string; readonly reason: string } {
+export function refused(code: string, reason: string): Refusal {
   return { type: 'refused', code: code.slice(0, 64), reason: reason.slice(0, REASON_MAX / 4) }
 }

@@ -17,6 +17,7 @@ export { leasesOf, assetsIn as registeredAssets } from './asset.ts'
 export { keyOf } from './key.ts'
 export { ORDER_SIZE_MAX, readOrder, verifyOrdered } from './order.ts'
 export type { LedgerName, Order } from './order.ts'
+export { watch } from './watch.ts'
 export { signOperation } from './operation.ts'
 export type { Body } from './operation.ts'
 

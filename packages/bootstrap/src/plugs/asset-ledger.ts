@@ -11,11 +11,12 @@ export function assetLedger(ledger: Ledger, standing: Standing): AssetLedger {
     record: async (bytes) => {
       const read = verifyAssetOperation(bytes)
       if (!read.ok) return { ok: false, reason: read.refusal.code }
+      const { operation } = read
+      // A lease that is ordered and cannot be proved would take up what it lends, and be of use to nobody.
+      const proof = operation.type === 'lease' ? await standing.prove(operation.id) : undefined
       const ordered = await ledger.submit({ type: 'asset', operation: bytes })
       if (!ordered.ok) return ordered
-      if (read.operation.type !== 'lease') return { ok: true, proof: ordered.order }
-      const proof = await standing.prove(read.operation.id)
-      return { ok: true, proof: encodeLeaseProof(ordered.order, proof) }
+      return { ok: true, proof: proof ? encodeLeaseProof(ordered.order, proof) : ordered.order }
     },
   }
 }

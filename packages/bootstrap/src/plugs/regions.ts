@@ -7,7 +7,6 @@ import type { MeshAddress } from '@hypermesh/proxy-nat'
 export interface Lendings extends Regions {
   /** @returns The number of the new region. */
   add(memory: MappedMemory): number
-  remove(region: number): void
 }
 
 /**
@@ -21,10 +20,10 @@ export function lentRegions(asset: MeshAddress, since: number): Lendings {
   let next = 1
   return {
     add: (memory) => {
+      for (const [region, { bytes }] of lent) if (bytes.length === 0) lent.delete(region)
       lent.set(next, memory)
       return next++
     },
-    remove: (region) => void lent.delete(region),
     region: (address, region) => {
       const memory = lent.get(region)
       if (!memory || !equal(address, asset)) return undefined
