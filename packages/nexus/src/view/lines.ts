@@ -112,8 +112,8 @@ function summaryLines(summary: Summary): readonly string[] {
     '  Four nodes on one machine are not faster than one: they share its cores. What you saw is what',
     '  happens between machines; the speed comes when they are several.',
     '',
-    '  next     pnpm mesh --kill-one     lose a node in the middle of the job',
-    '           pnpm mesh --json         the same for programs',
-    '           docs/                    what went over the wire, and why it is safe',
+    '  next     the same with --kill-one   lose a node in the middle of the job',
+    '           the same with --json       one JSON object a line, for programs',
+    '           ARCHITECTURE.md, docs/     how it is built, what went over the wire, and why it is safe',
   ]
 }
