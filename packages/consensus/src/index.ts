@@ -1,6 +1,11 @@
 /**
  * Order operations among nodes that may lie, and prove where, who, what and when.
  *
+ * @example
+ * const node = await openConsensus({ chainId, validators, self, network, clock, storage, application, genesis: [] })
+ * const result = await node.submit(operation)
+ * result.ok && verifyFinalized(result.finalized, validators, chainId) // true: a quorum signed it
+ *
  * @packageDocumentation
  */
 // merkle

@@ -59,7 +59,7 @@ export function simulate({
   const carry = (from: number, to: number, message: Uint8Array): void => {
     for (const seen of watchers) seen(from, to, message)
     const isCut = groups && !groups.some((group) => group.includes(from) && group.includes(to))
-    if (isCut || random() < loss) return
+    if (isCut || receivers[to] === undefined || random() < loss) return
     const copies = random() < repeat ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const delay = delayMs[0] + Math.floor(random() * (delayMs[1] - delayMs[0] + 1))
@@ -109,18 +109,22 @@ interface Agenda {
 const BEGINNING = 1_780_000_000_000n
 
 function createAgenda(): Agenda {
-  const due: { at: bigint; order: number; run: (() => void) | undefined }[] = []
+  const due: { readonly at: bigint; run: (() => void) | undefined }[] = []
   let now = BEGINNING
-  let orders = 0
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   return {
     now: () => now,
     add: (at, run) => {
-      const one: (typeof due)[number] = { at: at > now ? at : now, order: orders++, run }
-      const index = due.findLastIndex(
-        (other) => other.at > one.at || (other.at === one.at && other.order > one.order),
-      )
-      due.splice(index + 1, 0, one)
+      const one: (typeof due)[number] = { at: at > now ? at : now, run }
+      // The next one due is last; of those due at one time the first added comes first.
+      let low = 0
+      let high = due.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((due[middle]?.at ?? one.at) > one.at) low = middle + 1
+        else high = middle
+      }
+      due.splice(low, 0, one)
       return () => {
         one.run = undefined
       }

@@ -290,7 +290,6 @@ export class Chain {
     return (
       equal(header.chainId, this.#options.chainId) &&
       header.epoch === this.#options.epoch &&
-      header.height === parent.header.height + 1n &&
       header.timestamp > parent.header.timestamp &&
       equal(header.stakeRoot, this.#stakeRoot) &&
       size <= BLOCK_SIZE_MAX &&
@@ -320,6 +319,7 @@ export class Chain {
     return block.state
   }
 
+  /** The block below, one lower: a header that gives another height stands on nothing. */
   #parentOf({ header }: Block): Block | undefined {
     const parent = this.get(header.parent)
     return parent?.header.height === header.height - 1n ? parent : undefined

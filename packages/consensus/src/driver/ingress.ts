@@ -1,5 +1,3 @@
-import { equal } from '@hypermesh/crypto'
-
 import { verifyCertificate } from '../certificate.ts'
 import type { Clock } from '../clock.ts'
 import { headerHash } from '../header.ts'
@@ -133,11 +131,10 @@ export class Ingress {
   #proposal({ header, operations, signature }: Extract<Message, { type: 'proposal' }>): void {
     const { chain, clock, epoch, leader, node, simplex } = this.#options
     const { view } = header
-    // Only what may be voted on soon is kept, so that a leader cannot fill the memory with blocks for later.
-    if (header.epoch !== epoch || view <= chain.head.header.view || view > simplex.view + 1n) return
     const hash = headerHash(header)
     const statement = { kind: 'propose', epoch, view, hash } as const
     const vote = { ...statement, validator: leader(view), signature }
+    // News are only views that may be voted on soon, so a leader cannot fill the memory with blocks for later.
     if (!simplex.isNews(vote) || !verifyVote(vote, this.#options)) return
     const block = readBlock(header, operations)
     if (block === undefined) return
@@ -212,7 +209,6 @@ export class Ingress {
     for (const { operations, ...finalized } of blocks) {
       const { header } = finalized
       if (header.height !== chain.head.header.height + 1n) continue
-      if (!equal(header.parent, chain.head.hash)) return
       if (!verifyFinalized(finalized, validators, chainId)) return
       const block = readBlock(header, operations)
       if (block === undefined) return

@@ -57,7 +57,7 @@ export const statePathCodec: Codec<StatePath> = record(
  */
 export function verifyStatePath(root: Uint8Array, path: StatePath): boolean {
   const { key, value, neighbour, siblings } = path
-  if (siblings.length > DEPTH_MAX || (value !== undefined && neighbour !== undefined)) return false
+  if (value !== undefined && neighbour !== undefined) return false
   const keyHash = sha256(key)
   let hash = EMPTY
   if (value !== undefined) {
