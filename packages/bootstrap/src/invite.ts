@@ -1,4 +1,4 @@
-import { field, record } from '@hypermesh/crypto'
+import { field, record, toHex } from '@hypermesh/crypto'
 import type { Codec } from '@hypermesh/crypto'
 
 /** Most founding members: each is a validator, and their votes cost the square of their number. */
@@ -51,3 +51,12 @@ export const inviteCodec: Codec<Invite> = record('hypermesh/invite', 1, INVITE_S
     { max: MEMBERS_MAX },
   ),
 })
+
+/** Why nobody should follow the invite; undefined when it makes sense. */
+export function flawOf({ founder, members }: Invite): string | undefined {
+  if (!members[founder]) return `the invite has no member ${founder} to found the mesh`
+  const names = new Set(members.map(({ name }) => name))
+  const keys = new Set(members.map(({ key }) => toHex(key)))
+  const isDistinct = names.size === members.length && keys.size === members.length
+  return isDistinct ? undefined : 'two members of the invite have one name or one key'
+}

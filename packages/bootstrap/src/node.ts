@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { defaultPolicy } from '@hypermesh/consensus'
-import { createIdentity, openIdentity, sha256 } from '@hypermesh/crypto'
+import { createIdentity, equal, openIdentity, sha256 } from '@hypermesh/crypto'
 import type { Identity } from '@hypermesh/crypto'
 import { formatAddress, nodeAddress } from '@hypermesh/proxy-nat'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
@@ -14,7 +14,7 @@ import { createDirectory } from './directory.ts'
 import type { Directory } from './directory.ts'
 import { BootstrapError } from './errors.ts'
 import { serveAuthority } from './founder.ts'
-import { inviteCodec } from './invite.ts'
+import { flawOf, inviteCodec } from './invite.ts'
 import type { Invite, Member } from './invite.ts'
 import type { JobEvent, JobReport, JobWork } from './jobs/work.ts'
 import { openPhaseJournal } from './journal.ts'
@@ -83,7 +83,7 @@ export interface MeshNode extends AsyncDisposable {
    * Takes the node through the phases that it has not left yet. A node that joined before goes on where it was, and
    * needs no invite.
    *
-   * @throws {BootstrapError} when a phase cannot be entered or its proof does not hold.
+   * @throws {BootstrapError} when a phase cannot be entered or its proof does not hold; `closed`.
    */
   join(invite?: Invite, options?: { readonly onPhase?: (left: Left) => void }): Promise<void>
   /** Registers this node's share of the machine, each asset with its four proofs. */
@@ -148,7 +148,9 @@ class Node implements MeshNode {
   readonly #scope: AsyncDisposableStack
   readonly #closing = new AbortController()
   readonly #held: Held = {}
+  readonly #underWay = new Set<Promise<unknown>>()
   #authority: Promise<Authority> | undefined
+  #joining: Promise<void> | undefined
   #phase = -1
   #verified = 0
   #remoteBytes = 0
@@ -187,25 +189,29 @@ class Node implements MeshNode {
   }
 
   async found(mesh: string): Promise<Uint8Array> {
-    return sha256((await this.#open(mesh)).root)
+    return await this.#during(async () => sha256((await this.#open(mesh)).root))
   }
 
   async join(
     given?: Invite,
     { onPhase }: { readonly onPhase?: (left: Left) => void } = {},
   ): Promise<void> {
-    const invite = await this.#follow(given)
-    const index = invite.members.findIndex(({ name }) => name === this.#config.name)
+    await this.#during(async () => {
+      const invite = await this.#follow(given)
+      this.#joining ??= this.#goThrough(invite, (left) => onPhase?.(left))
+      // Who failed can try again; who has joined has joined.
+      this.#joining.catch(() => (this.#joining = undefined))
+      await this.#joining
+    })
+  }
+
+  async #goThrough(invite: Invite, tell: (left: Left) => void): Promise<void> {
+    const index = this.#placeIn(invite)
     const member = invite.members[index]
-    if (!member || String(member.key) !== String(this.card.key)) {
-      throw new BootstrapError(
-        'not-invited',
-        `the invite has no member ${this.#config.name} with this node's key`,
-      )
-    }
+    if (!member) throw new BootstrapError('not-invited', 'the invite is for others')
     const passage = this.#passage(invite, index, member)
     if (index === invite.founder) this.#serve(invite, await this.#open(invite.mesh))
-    this.#phase = await goThrough(passage, this.#journal, (left) => onPhase?.(left))
+    this.#phase = await goThrough(passage, this.#journal, tell)
     await this.#openWorkshop()
   }
 
@@ -230,8 +236,26 @@ class Node implements MeshNode {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort()
+    const reason = new BootstrapError('closed', 'the node is closed')
+    this.#closing.abort(reason)
+    // What is opened after the scope is closed would stay open.
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
     await this.#scope.disposeAsync()
+  }
+
+  async #during<T>(run: () => Promise<T>): Promise<T> {
+    this.#closing.signal.throwIfAborted()
+    const running = run()
+    this.#underWay.add(running)
+    try {
+      return await running
+    } catch (error) {
+      // Whatever gave up because of that says so in its own way.
+      this.#closing.signal.throwIfAborted()
+      throw error
+    } finally {
+      this.#underWay.delete(running)
+    }
   }
 
   #working(): Workshop {
@@ -240,20 +264,31 @@ class Node implements MeshNode {
     return this.workshop
   }
 
-  // The first invite is the one that counts: a node belongs to one mesh.
+  // The first invite is the one that counts: a node belongs to one mesh. One that cannot be followed is not kept.
   async #follow(given: Invite | undefined): Promise<Invite> {
     const known = inviteIn(this.#journal)
-    if (!known && !given) throw new BootstrapError('bad-invite', 'this node has no invite yet')
-    if (!known && given) {
-      await this.#journal.append({ type: 'invite', phase: 0, proof: inviteCodec.encode(given) })
-      return given
-    }
+    const invite = known ?? given
+    if (!invite) throw new BootstrapError('bad-invite', 'this node has no invite yet')
     const isOther =
       given && known && String(inviteCodec.encode(given)) !== String(inviteCodec.encode(known))
     if (isOther)
       throw new BootstrapError('bad-invite', `this node is of the mesh ${known.mesh} already`)
-    if (!known) throw new BootstrapError('bad-invite', 'this node has no invite')
-    return known
+    const flaw = flawOf(invite)
+    if (flaw !== undefined) throw new BootstrapError('bad-invite', flaw)
+    const member = invite.members[this.#placeIn(invite)]
+    if (!member || !equal(member.key, this.card.key)) {
+      throw new BootstrapError(
+        'not-invited',
+        `the invite has no member ${this.#config.name} with this node's key`,
+      )
+    }
+    if (!known)
+      await this.#journal.append({ type: 'invite', phase: 0, proof: inviteCodec.encode(invite) })
+    return invite
+  }
+
+  #placeIn({ members }: Invite): number {
+    return members.findIndex(({ name }) => name === this.#config.name)
   }
 
   #passage(invite: Invite, index: number, member: Member): Passage {
@@ -279,12 +314,13 @@ class Node implements MeshNode {
     this.#authority ??= openRoot({ ...this.#config, clock: systemClock }, mesh).then(
       (root) => this.#scope.use(root).authority,
     )
+    this.#authority.catch(() => (this.#authority = undefined))
     return this.#authority
   }
 
   #serve(invite: Invite, authority: Authority): void {
     serveAuthority(this.peers, authority, (name, key) =>
-      invite.members.some((member) => member.name === name && String(member.key) === String(key)),
+      invite.members.some((member) => member.name === name && equal(member.key, key)),
     )
   }
 
@@ -299,6 +335,7 @@ class Node implements MeshNode {
         peers: this.peers,
         clock: systemClock,
         policy: defaultPolicy,
+        signal: this.#closing.signal,
         onProof: () => this.#verified++,
         // Whatever waits for the ledger hears why it waits in vain.
         onFailure: (error) => this.#closing.abort(error),

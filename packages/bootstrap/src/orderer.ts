@@ -21,11 +21,14 @@ export async function openMeshLedger(options: {
   readonly peers: Peers
   readonly clock: SystemClock
   readonly policy: ProofPolicy
+  /** Ends what waits for an operation to be final. */
+  readonly signal: AbortSignal
   readonly onProof: (holds: boolean) => void
   /** The ledger has stopped and will not go on: its disk is full or lies, or the chain has forked. */
   readonly onFailure: (error: unknown) => void
 }): Promise<Ledger> {
-  const { file, invite, index, key, endpoint, peers, clock, policy, onProof, onFailure } = options
+  const { file, invite, index, key, endpoint, peers, clock, policy, signal, onProof, onFailure } =
+    options
   const chain = chainOf(invite)
   const validators = validatorsOf(invite)
   await using scope = new AsyncDisposableStack()
@@ -44,7 +47,7 @@ export async function openMeshLedger(options: {
     }),
   )
   consensus.done.catch(onFailure)
-  const ledger = createLedger({ consensus, chain, validators, key, root: invite.root })
+  const ledger = createLedger({ consensus, chain, validators, key, root: invite.root, signal })
   const parts = scope.move()
   return { ...ledger, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
 import {
   audit,
@@ -9,6 +9,7 @@ import {
   headerHash,
   openSpace,
   performWork,
+  recordedCodec,
 } from '@hypermesh/consensus'
 import type { ProofGround, ProofPolicy, Prover, Space } from '@hypermesh/consensus'
 import { field, union } from '@hypermesh/crypto'
@@ -72,20 +73,20 @@ interface Ground {
 export async function openStanding(options: StandingOptions): Promise<Standing> {
   const { key, file, policy, clock } = options
   serveAudits(options)
-  const space = await storedSpace({ file, owner: key.publicKey, leaves: policy.leavesMin })
-  let current: Promise<Ground> | undefined
-  let madeAt = 0n
+  const leaves = policy.leavesMin
+  const space = await storedSpace({ file, owner: key.publicKey, leaves, signal: options.signal })
+  let current: Ground | undefined
+  let coming: Promise<Ground> | undefined
   let made = 0
-  const fresh = (): Promise<Ground> => {
-    if (current && clock.now() - madeAt < GROUND_MS) return current
-    madeAt = clock.now()
-    const next = layGround(space, options)
-    current = next
-    // A ground that failed is not the answer to the next question as well.
-    next.catch(() => {
-      if (current === next) current = undefined
-    })
-    return next
+  const fresh = async (): Promise<Ground> => {
+    if (current && clock.now() - timestampOf(current) < GROUND_MS) return current
+    const laying = (coming ??= layGround(space, options))
+    try {
+      return (current = await laying)
+    } finally {
+      // A ground that failed is not the answer to the next question as well.
+      if (coming === laying) coming = undefined
+    }
   }
   return {
     get made() {
@@ -104,7 +105,11 @@ export async function openStanding(options: StandingOptions): Promise<Standing> 
   }
 }
 
-async function storedSpace(options: Parameters<typeof openSpace>[0]): Promise<Space> {
+function timestampOf({ ground }: Ground): bigint {
+  return ground.finalized.header.timestamp
+}
+
+async function storedSpace(options: Parameters<typeof createSpace>[0]): Promise<Space> {
   try {
     return await openSpace(options)
   } catch (error) {
@@ -116,6 +121,7 @@ async function storedSpace(options: Parameters<typeof openSpace>[0]): Promise<Sp
 // Work, commitment, the block after it, and an audit: the expensive part, once for many proofs.
 async function layGround(space: Space, options: StandingOptions): Promise<Ground> {
   const { key, ledger, policy } = options
+  await commitmentsApart(options)
   const head = ledger.head()
   if (!head) throw new BootstrapError('not-ordered', 'the ledger has no block yet')
   const work = await performWork({
@@ -133,6 +139,21 @@ async function layGround(space: Space, options: StandingOptions): Promise<Ground
   if (!ordered.ok) throw new BootstrapError('not-ordered', `commitment: ${ordered.reason}`)
   const ground = await groundAfter(ordered.height, options)
   return { prover, ground, attestation: await askAuditors(prover, ground, options) }
+}
+
+// The ledger refuses two commitments of one owner in quick succession, also before and after a restart.
+async function commitmentsApart({
+  key,
+  ledger,
+  clock,
+  policy,
+  signal,
+}: StandingOptions): Promise<void> {
+  const bytes = ledger.state().get(commitmentKey(key.publicKey))
+  const last = bytes && recordedCodec.decode(bytes)
+  if (!last?.ok) return
+  const wait = last.value.timestamp + policy.intervalMin - clock.now()
+  if (wait >= 0n) await pause(Number(wait) + 1, undefined, { signal })
 }
 
 // A final block after the commitment's: nobody knew its hash when the commitment was made.
@@ -154,7 +175,7 @@ async function groundAfter(
 async function askAuditors(
   prover: Prover,
   ground: ProofGround,
-  { ledger, peers }: StandingOptions,
+  { ledger, peers, signal }: StandingOptions,
 ): Promise<Uint8Array> {
   const { auditors, request } = prover.request(ground)
   const reasons: string[] = []
@@ -162,8 +183,8 @@ async function askAuditors(
     const key = ledger.validators[index]?.key
     if (!key) continue
     try {
-      const signal = AbortSignal.timeout(AUDITOR_MS)
-      const answer = answerCodec.decode(await peers.request(key, PROTOCOL, request, { signal }))
+      const late = { signal: AbortSignal.any([signal, AbortSignal.timeout(AUDITOR_MS)]) }
+      const answer = answerCodec.decode(await peers.request(key, PROTOCOL, request, late))
       if (answer.ok && answer.value.type === 'attested') return answer.value.attestation
       reasons.push(answer.ok && answer.value.type === 'refused' ? answer.value.reason : 'nonsense')
     } catch (error) {

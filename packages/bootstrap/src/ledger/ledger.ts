@@ -69,8 +69,10 @@ export function createLedger(options: {
   readonly key: SigningKey
   /** Fingerprint of the root that the invite pins. */
   readonly root: Uint8Array
+  /** Ends what waits for an operation to be final. */
+  readonly signal: AbortSignal
 }): Ledger {
-  const { consensus, chain, validators, key, root } = options
+  const { consensus, chain, validators, key, root, signal } = options
   const state = (): StateView => consensus.state()
   const ledger: Ledger = {
     chain,
@@ -78,15 +80,19 @@ export function createLedger(options: {
     consensus,
     submit: async (body) => {
       const operation = signOperation(key, chain, body)
-      const signal = AbortSignal.timeout(SUBMIT_MS)
-      const submitted = await consensus.submit(operation, { signal })
-      if (!submitted.ok) return submitted
-      const { finalized, place } = submitted
-      return {
-        ok: true,
-        height: finalized.header.height,
-        timestamp: finalized.header.timestamp,
-        order: encodeOrder({ finalized, operation, ...place }),
+      const late = AbortSignal.timeout(SUBMIT_MS)
+      try {
+        const submitted = await consensus.submit(operation, {
+          signal: AbortSignal.any([signal, late]),
+        })
+        if (!submitted.ok) return submitted
+        const { finalized, place } = submitted
+        const { height, timestamp } = finalized.header
+        const order = encodeOrder({ finalized, operation, ...place })
+        return { ok: true, height, timestamp, order }
+      } catch (error) {
+        if (!late.aborted || signal.aborted) throw error
+        return { ok: false, reason: `not final after ${SUBMIT_MS / 1000} s` }
       }
     },
     head: () => consensus.head(),

@@ -1,3 +1,4 @@
+import { MESSAGE_SIZE_MAX } from '@hypermesh/consensus'
 import type { Network } from '@hypermesh/consensus'
 import { equal } from '@hypermesh/crypto'
 import { createMessageReader, writeMessage } from '@hypermesh/stoq'
@@ -7,9 +8,6 @@ import type { Peers } from '../peers.ts'
 import type { SystemClock } from './clock.ts'
 
 const PROTOCOL = 'hypermesh/consensus/1'
-
-/** Longest message between validators: a block and its head. */
-const MESSAGE_SIZE_MAX = 8 * 1024 * 1024
 
 /**
  * Bytes that wait for one validator. A validator that does not read loses messages, which consensus
@@ -48,19 +46,10 @@ export function consensusNetwork(options: {
     retryAt: 0n,
   }))
   const receivers: ((from: number, message: Uint8Array) => void)[] = []
-  let isClosed = false
-
-  endpoint.handle(PROTOCOL, async (stream, peer) => {
-    // Whoever is no validator has nothing to say here, whatever certificate it shows.
-    const from = validators.findIndex(({ key }) => equal(key, peer.key))
-    if (from < 0 || from === self) return stream.reset()
-    const reader = createMessageReader(stream, MESSAGE_SIZE_MAX)
-    for (;;) {
-      const message = await reader.next()
-      if (message === null || isClosed) return
-      for (const receive of receivers) receive(from, message)
-    }
+  const inbound = listen(endpoint, validators, self, (from, message) => {
+    for (const receive of receivers) receive(from, message)
   })
+  let isClosed = false
 
   const drain = async (to: number, line: Line): Promise<void> => {
     const key = validators[to]?.key
@@ -102,6 +91,37 @@ export function consensusNetwork(options: {
     [Symbol.dispose]: () => {
       isClosed = true
       for (const { stream } of lines) stream?.reset()
+      inbound[Symbol.dispose]()
+    },
+  }
+}
+
+/** Takes messages in, on one stream from each validator: one that opens many has only the last of them read. */
+function listen(
+  endpoint: Endpoint,
+  validators: readonly { readonly key: Uint8Array }[],
+  self: number,
+  receive: (from: number, message: Uint8Array) => void,
+): Disposable {
+  const streams = new Map<number, Stream>()
+  let isClosed = false
+  endpoint.handle(PROTOCOL, async (stream, peer) => {
+    // Whoever is no validator has nothing to say here, whatever certificate it shows.
+    const from = validators.findIndex(({ key }) => equal(key, peer.key))
+    if (from < 0 || from === self || isClosed) return stream.reset()
+    streams.get(from)?.reset()
+    streams.set(from, stream)
+    const reader = createMessageReader(stream, MESSAGE_SIZE_MAX)
+    for (;;) {
+      const message = await reader.next()
+      if (message === null || isClosed) return
+      receive(from, message)
+    }
+  })
+  return {
+    [Symbol.dispose]: () => {
+      isClosed = true
+      for (const stream of streams.values()) stream.reset()
     },
   }
 }
