@@ -8,7 +8,6 @@
  *
  * @packageDocumentation
  */
-// merkle
 export {
   createRoot,
   createTree,
@@ -20,9 +19,7 @@ export {
   verifyPath,
 } from './merkle/merkle.ts'
 export type { MerkleRoot, MerkleTree, Opening } from './merkle/merkle.ts'
-// end of merkle
 
-// proofs
 export {
   attestationCodec,
   audit,
@@ -100,9 +97,7 @@ export type {
   WorkFault,
   WorkProof,
 } from './proofs/proofs.ts'
-// end of proofs
 
-// core
 export { ANCESTORS_MAX, KEY_SIZE_MAX, OPERATION_SIZE_MAX, VALUE_SIZE_MAX } from './application.ts'
 export type { Application, BlockContext, StateView, Verdict, Write } from './application.ts'
 export { certificateField, statementBytes, verifyCertificate } from './certificate.ts'
@@ -140,7 +135,6 @@ export {
 export type { StakeLeaf, Validator } from './validator.ts'
 export { decodeEvidence, encodeEvidence, faultOf, verifyEvidence } from './vote.ts'
 export type { Certified, Evidence, Fault, Vote } from './vote.ts'
-// end of core
 
 export { ConsensusError } from './errors.ts'
 export type { ConsensusErrorCode } from './errors.ts'

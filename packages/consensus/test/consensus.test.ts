@@ -18,7 +18,7 @@ import {
 import { generateSigningKey, toHex } from '@hypermesh/crypto'
 import { expect, test } from 'vitest'
 
-import { bytes, CHAIN, FINALIZE, openMesh, VALIDATORS } from './mesh.ts'
+import { bytes, CHAIN, FINALIZE, openMesh, passes, VALIDATORS } from './mesh.ts'
 
 storageTests('a simulated storage', test, async () => simulatedStorage())
 networkTests('a simulated network', test, async (nodes) => {
@@ -260,6 +260,24 @@ test('an observer follows, and gets its operations in, without a vote', async ()
   await mesh.world.run(3000)
   expect(observer.state().get(bytes('a'))).toEqual(bytes('1'))
   expect(await mesh.submit(4, keyValueOperation('b', '2'), 5000)).toMatchObject({ ok: true })
+})
+
+test('what an observer says is said again until it is heard', async () => {
+  let isDeaf = true
+  const through = (network: Network): Network => ({
+    ...network,
+    broadcast: (message) => {
+      if (!isDeaf) network.broadcast(message)
+    },
+  })
+  await using mesh = await openMesh()
+  await mesh.open(4, { through })
+  const submitted = mesh.node(4).submit(keyValueOperation('a', '1'))
+  await mesh.world.run(3000)
+  expect(mesh.node(0).state().get(bytes('a'))).toBeUndefined()
+  isDeaf = false
+  expect(await passes(mesh.world, submitted, 5000)).toBe(true)
+  expect(await submitted).toMatchObject({ ok: true })
 })
 
 test('one validator alone is a chain too', async () => {

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { openJournal } from '@hypermesh/consensus'
 import type { Journal } from '@hypermesh/consensus'
 import { storageTests } from '@hypermesh/consensus/testing'
+import { concat } from '@hypermesh/crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
 let directory: string
 let files = 0
@@ -72,6 +74,40 @@ test('sectors missing before the last frame are damage', async () => {
   content.fill(0, ends[0], ends[1])
   await writeFile(file, content)
   await expect(openJournal(file)).rejects.toMatchObject({ code: 'journal-damaged' })
+})
+
+test('a frame in another place than its own is damage', async () => {
+  const { content, ends } = await written()
+  const [first = 0, second = 0] = ends
+  for (const bytes of [
+    [content.subarray(0, first), content.subarray(16, first)],
+    [content.subarray(0, 16), content.subarray(first, second)],
+    [content.subarray(0, 16), content.subarray(first, second), content.subarray(16, first)],
+  ]) {
+    const file = nextFile()
+    await writeFile(file, concat(...bytes))
+    await expect(openJournal(file)).rejects.toMatchObject({ code: 'journal-damaged' })
+  }
+})
+
+test('nothing is kept before the disk says so', async () => {
+  const file = nextFile()
+  await using journal = await openJournal(file)
+  const handle = await open(file)
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => handle.close())
+  // All file handles share their methods.
+  const handles: FileHandle = Object.getPrototypeOf(handle)
+  const synced = Promise.withResolvers<void>()
+  const datasync = vi.spyOn(handles, 'datasync').mockReturnValueOnce(synced.promise)
+  stack.defer(() => datasync.mockRestore())
+  let isKept = false
+  const kept = journal.append([bytes(10, 1)]).then(() => (isKept = true))
+  await vi.waitFor(() => expect(datasync).toHaveBeenCalled())
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(isKept).toBe(false)
+  synced.resolve()
+  await kept
 })
 
 test('random bytes are no journal', async () => {

@@ -1,27 +1,11 @@
-import {
-  certificateField,
-  headerField,
-  headerHash,
-  merkleRoot,
-  MESSAGE_SIZE_MAX,
-  statementBytes,
-  verifyFinalized,
-} from '@hypermesh/consensus'
+import { headerHash, merkleRoot, statementBytes, verifyFinalized } from '@hypermesh/consensus'
 import type { Application, Header, Network } from '@hypermesh/consensus'
 import { keyValueOperation } from '@hypermesh/consensus/testing'
-import { field, toHex, union } from '@hypermesh/crypto'
+import { toHex } from '@hypermesh/crypto'
 import { expect, test } from 'vitest'
 
 import { bytes, CHAIN, KEYS, openMesh, VALIDATORS } from './mesh.ts'
-
-/** A proposal on the wire, as docs/consensus.md lays it out. */
-const proposalCodec = union('hypermesh/talk', 1, MESSAGE_SIZE_MAX, {
-  proposal: {
-    header: headerField,
-    operations: field.list(field.bytes({ max: 1024 * 1024 }), { max: 2048 }),
-    signature: field.bytes({ length: 64 }),
-  },
-})
+import { blockCodec, certifiedCodec, finalCodec, KINDS, proposalCodec } from './wire.ts'
 
 interface Block {
   readonly header: Header
@@ -211,24 +195,6 @@ test('votes count only from those whose they are', async () => {
   expect(mesh.heights()).toEqual([0n, 0n, 0n])
 })
 
-/** Certificates on the wire. */
-const certifiedCodec = union('hypermesh/talk', 1, MESSAGE_SIZE_MAX, {
-  certified: {
-    certified: field.list(
-      field.record({
-        kind: field.count({ max: 3 }),
-        epoch: field.uint(),
-        view: field.uint(),
-        hash: field.bytes({ length: 32 }),
-        certificate: certificateField,
-      }),
-      { max: 64 },
-    ),
-  },
-})
-
-const KINDS = ['propose', 'notarize', 'nullify', 'finalize'] as const
-
 test.each([
   { name: 'nobody has signed', signers: [], isBelieved: false },
   { name: 'too few have signed', signers: [0, 3], isBelieved: false },
@@ -265,21 +231,6 @@ test.each([
   },
 )
 
-/** Final blocks on the wire. */
-const finalCodec = union('hypermesh/talk', 1, MESSAGE_SIZE_MAX, {
-  final: {
-    blocks: field.list(
-      field.record({
-        header: headerField,
-        certificate: certificateField,
-        descendants: field.list(headerField, { max: 1024 }),
-        operations: field.list(field.bytes({ max: 1024 * 1024 }), { max: 1024 }),
-      }),
-      { max: 64 },
-    ),
-  },
-})
-
 test.each([
   { name: 'nobody has signed', signers: [] },
   { name: 'too few have signed', signers: [0, 1] },
@@ -311,12 +262,6 @@ test('a second final block in the place of one that is final stops a node: too m
   liar.broadcast(finalMessage(childOf({ ...header, timestamp: 1n }), [0, 2, 3]))
   await mesh.world.run(1000)
   await done
-})
-
-/** Blocks by themselves on the wire. */
-const blockCodec = union('hypermesh/talk', 1, MESSAGE_SIZE_MAX, {
-  block: { header: headerField, operations: field.list(field.bytes({ max: 9 }), { max: 9 }) },
-  wantBlock: { hash: field.bytes({ length: 32 }) },
 })
 
 // Taken, they would push out of the memory the blocks that are being voted on.

@@ -9,13 +9,14 @@ import {
 import type { Vote, VoteKind } from '@hypermesh/consensus'
 import { keyValueOperation, simulatedStorage } from '@hypermesh/consensus/testing'
 import type { Simulation } from '@hypermesh/consensus/testing'
-import { concat, verify } from '@hypermesh/crypto'
+import { toHex } from '@hypermesh/crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { bytes, CHAIN, KEYS, openMesh, passes, VALIDATORS } from './mesh.ts'
+import { readVote, voteBytes } from './wire.ts'
 
 const MESH = { chainId: CHAIN, validators: VALIDATORS }
 
@@ -153,6 +154,9 @@ test('two honest votes are no evidence, nor is anything that is not signed', () 
   }
   const second = sign(0, 'notarize', 5n, 2)
   expect(verifyEvidence({ first: notarize, second }, MESH)).toBe(true)
+  // A nullify that names a block is none.
+  const odd = { ...sign(0, 'nullify', 5n, 0), hash: notarize.hash }
+  expect(decodeEvidence(encodeEvidence({ first: notarize, second: odd }))).toBeUndefined()
   const forged = { ...second, signature: notarize.signature }
   expect(verifyEvidence({ first: notarize, second: forged }, MESH)).toBe(false)
   expect(verifyEvidence({ first: forged, second: notarize }, MESH)).toBe(false)
@@ -198,47 +202,17 @@ function liarsAmong(votes: readonly Vote[]): readonly number[] {
   return [...liars]
 }
 
-/** Every vote that goes over the wire, as it is sent. */
+/** Every vote that goes over the wire, a proposal's too, as it is sent. */
 function votesSent(world: Simulation): readonly Vote[] {
   const votes: Vote[] = []
   const seen = new Set<string>()
   world.watch((from, _to, message) => {
-    if (message.length !== 115 || seen.has(message.join())) return
-    seen.add(message.join())
+    if (seen.has(toHex(message))) return
+    seen.add(toHex(message))
     const vote = readVote(message)
     if (vote?.validator === from) votes.push(vote)
   })
   return votes
-}
-
-const KINDS: readonly VoteKind[] = ['propose', 'notarize', 'nullify', 'finalize']
-
-/** As docs/consensus.md lays it out: kind | validator | epoch | view | hash | signature. */
-function readVote(message: Uint8Array): Vote | undefined {
-  const view = new DataView(message.buffer, message.byteOffset)
-  const kind = KINDS[view.getUint8(0)]
-  if (kind === undefined) return undefined
-  const vote = {
-    kind,
-    validator: view.getUint16(1),
-    epoch: view.getBigUint64(3),
-    view: view.getBigUint64(11),
-    hash: message.slice(19, 51),
-    signature: message.slice(51),
-  }
-  const key = VALIDATORS[vote.validator]?.key
-  const isSigned = key && verify('ed25519', key, statementBytes(CHAIN, vote), vote.signature)
-  return isSigned ? vote : undefined
-}
-
-function voteBytes(vote: Vote): Uint8Array {
-  const head = new Uint8Array(19)
-  const view = new DataView(head.buffer)
-  view.setUint8(0, KINDS.indexOf(vote.kind))
-  view.setUint16(1, vote.validator)
-  view.setBigUint64(3, vote.epoch)
-  view.setBigUint64(11, vote.view)
-  return concat(head, vote.hash, vote.signature)
 }
 
 function sign(validator: number, kind: VoteKind, view: bigint, block: number): Vote {

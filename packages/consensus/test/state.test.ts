@@ -100,6 +100,8 @@ test('no path proves a value that is not there, or the absence of one that is', 
       const { neighbour, siblings } = path
       if (held !== undefined) {
         expect(verifyStatePath(state.root, { key, siblings })).toBe(false)
+        const leaf = { keyHash: new Uint8Array(32), valueHash: new Uint8Array(32) }
+        expect(verifyStatePath(state.root, { ...path, neighbour: leaf })).toBe(false)
         for (const other of list) {
           const { neighbour } = state.prove(other.key)
           if (neighbour)

@@ -66,7 +66,7 @@ export class Ingress {
   receive(from: number, bytes: Uint8Array): void {
     const waiting = this.#waiting.get(from) ?? { count: 0, bytes: 0 }
     this.#waiting.set(from, waiting)
-    if (bytes.length > MESSAGE_SIZE_MAX || waiting.count === WAITING_MAX) return
+    if (waiting.count === WAITING_MAX) return
     if (waiting.bytes + bytes.length > WAITING_BYTES_MAX) return
     waiting.count++
     waiting.bytes += bytes.length

@@ -373,10 +373,10 @@ export class Node implements Consensus {
       this.#requests.repeat()
       // Nothing became final since: it may have become so without this node.
       this.#requests.wantFinal(height + 1n)
-      const operations = this.#submissions.unheard()
-      if (operations.length > 0) {
-        this.#turns.send(undefined, encodeMessage({ type: 'operations', operations }))
-      }
+    }
+    const operations = this.#submissions.unheard(this.#options.clock.now())
+    if (operations.length > 0) {
+      this.#turns.send(undefined, encodeMessage({ type: 'operations', operations }))
     }
     this.#headAtChores = height
     this.goOn()

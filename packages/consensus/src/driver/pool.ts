@@ -17,6 +17,8 @@ export interface Waiting {
   readonly from: number | undefined
   /** The height at which it was last known to be welcome. */
   checkedAt: bigint
+  /** When it was last said to the others, in milliseconds since 1970. */
+  saidAt: bigint
 }
 
 /** What names an operation: SHA-256 of its bytes, in hexadecimal. */

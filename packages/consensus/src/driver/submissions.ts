@@ -3,6 +3,7 @@ import type { Finalized, Place } from '../light/light.ts'
 import { createTree } from '../merkle/merkle.ts'
 import type { MerkleTree } from '../merkle/merkle.ts'
 import type { Chain, FinalizedBlock } from './chain.ts'
+import { BLOCK_SIZE_MAX } from './message.ts'
 import { Pool } from './pool.ts'
 import type { Waiting } from './pool.ts'
 
@@ -14,6 +15,9 @@ const RECHECKS_MAX = 64
 
 /** Most own operations said again at a time. */
 const REPEATS_MAX = 64
+
+/** How long after it was said an operation is said again, in milliseconds. */
+const REPEATED_AFTER_MS = 1000n
 
 /** What became of an operation. */
 export type Submitted =
@@ -57,7 +61,8 @@ export class Submissions {
     }
     const verdict = this.#check(operation, now)
     if (!verdict.ok) return { ok: false, code: 'refused', reason: verdict.reason }
-    this.pool.add({ name, operation, from, checkedAt: this.#chain.head.header.height })
+    const checkedAt = this.#chain.head.header.height
+    this.pool.add({ name, operation, from, checkedAt, saidAt: now })
     return undefined
   }
 
@@ -106,12 +111,17 @@ export class Submissions {
     }
   }
 
-  /** Own operations that others may not have heard of: they have been passed over, or no block came. */
-  unheard(): readonly Uint8Array[] {
+  /** Own operations that others may not have heard of: they were said, and still wait. */
+  unheard(now: bigint): readonly Uint8Array[] {
     const operations: Uint8Array[] = []
-    for (const { from, operation } of this.pool.values()) {
-      if (from === undefined) operations.push(operation)
-      if (operations.length === REPEATS_MAX) break
+    let size = 0
+    for (const waiting of this.pool.values()) {
+      const { from, operation, saidAt } = waiting
+      if (from !== undefined || now < saidAt + REPEATED_AFTER_MS) continue
+      if (operations.length === REPEATS_MAX || size + operation.length > BLOCK_SIZE_MAX) break
+      waiting.saidAt = now
+      size += operation.length
+      operations.push(operation)
     }
     return operations
   }

@@ -68,7 +68,7 @@ export function verifyStatePath(root: Uint8Array, path: StatePath): boolean {
   }
   for (let depth = siblings.length - 1; depth >= 0; depth--) {
     const sibling = siblings[depth]
-    if (sibling?.length !== EMPTY.length) return false
+    if (sibling === undefined) return false
     hash = bitAt(keyHash, depth) === 0 ? branchHash(hash, sibling) : branchHash(sibling, hash)
   }
   return equal(hash, root)
