@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 /** Whatever knows nodes: the invite at first, the ledger later. */
-export type Source = () => Iterable<Entry>
+type Source = () => Iterable<Entry>
 
 /** Finds nodes by key, name or mesh address, in whatever knows them at the time. */
 export interface Directory {

@@ -12,7 +12,7 @@ const LINE_SIZE_MAX = 512 * 1024
 const HEAD_SIZE = 36
 
 /** What a node has been through: the invite it follows, and the exit proof of each phase it left. */
-export interface JournalLine {
+interface JournalLine {
   readonly type: 'invite' | 'phase'
   readonly phase: number
   readonly proof: Uint8Array

@@ -15,7 +15,7 @@ export interface TestMesh extends AsyncDisposable {
   reopen(index: number): Promise<MeshNode>
 }
 
-const passphrase = 'correct horse battery staple'
+export const passphrase = 'correct horse battery staple'
 
 /** Nodes with keys and endpoints, and an invite for all of them; none has joined. */
 export async function gather(count: number): Promise<TestMesh> {

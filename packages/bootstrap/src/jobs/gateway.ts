@@ -36,7 +36,7 @@ export interface GatewayOptions {
 }
 
 /** A part that was run. */
-export interface Done {
+interface Done {
   readonly node: Entry
   readonly output: Uint8Array
   readonly receipt: Uint8Array

@@ -14,7 +14,7 @@ export const AUDIT_PROTOCOL = 'hypermesh/rerun/1'
 export const REGION_PROTOCOL = 'hypermesh/region/1'
 
 /** Longest output of a part. */
-export const OUTPUT_SIZE_MAX: number = 16 * 1024 * 1024
+const OUTPUT_SIZE_MAX: number = 16 * 1024 * 1024
 
 const REASON_MAX = 4096
 

@@ -3,6 +3,7 @@ import type { StateView, Write } from '@hypermesh/consensus'
 import { entryCodec, revocations } from '@hypermesh/trustchain'
 import type { Entry as IssuanceEntry, EntryBody } from '@hypermesh/trustchain'
 
+import { NAME_MAX } from '../invite.ts'
 import type { Invite } from '../invite.ts'
 import { keyOf, textKey } from './key.ts'
 import type { Rule, Setting } from './rule.ts'
@@ -105,6 +106,7 @@ function obstacleOf(
     case 'authority':
       return authorityObstacle(entry, body, setting, invite)
     case 'issued': {
+      if (body.name.length > NAME_MAX) return 'the name is too long'
       const member = invite.members.find(({ name }) => name === body.name)
       if (member && !equal(member.key, body.key)) return `the invite gives ${body.name} another key`
       const known = certificateOf(setting.state, body.name)

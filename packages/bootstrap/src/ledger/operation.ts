@@ -78,7 +78,10 @@ const operationCodec = record('hypermesh/operation', 1, OPERATION_SIZE_MAX, {
   signature: field.bytes({ length: 64 }),
 })
 
-/** Signs a request to the ledger `chain`. Ed25519 is deterministic: the same request is the same bytes. */
+/**
+ * Signs a request to the ledger `chain`, for `ledger.consensus.submit`; `ledger.submit` does both for a node's own.
+ * Ed25519 is deterministic: the same request is the same bytes.
+ */
 export function signOperation(key: SigningKey, chain: Uint8Array, body: Body): Uint8Array {
   const encoded = bodyCodec.encode(body)
   return operationCodec.encode({
