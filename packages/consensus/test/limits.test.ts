@@ -17,8 +17,8 @@ function operationsMessage(operations: readonly Uint8Array[]): Uint8Array {
   return operationsCodec.encode({ type: 'operations', operations })
 }
 
-/** Lets everything in, and counts how often it is asked. */
-function counting(): Application & { readonly checks: number } {
+/** Lets everything in, or nothing, and counts how often it is asked. */
+function counting(isWelcome = true): Application & { readonly checks: number } {
   let checks = 0
   return {
     get checks() {
@@ -26,7 +26,7 @@ function counting(): Application & { readonly checks: number } {
     },
     check: () => {
       checks++
-      return { ok: true }
+      return isWelcome ? { ok: true } : { ok: false, reason: 'never' }
     },
     apply: () => [],
   }
@@ -95,7 +95,8 @@ test.each([
 ])(
   'while a node is busy, no more $name of one peer wait than their limit',
   async ({ count, size, most }) => {
-    const application = counting()
+    // Refused, so that the pool's own limits play no part.
+    const application = counting(false)
     const storage = waiting()
     await using mesh = await openMesh({}, [{ application, storage }])
     const peer = mesh.world.network(1)

@@ -183,16 +183,6 @@ class World {
         for (const vote of effect.votes) this.#send(node, vote)
         for (const one of effect.certified) this.#certify(node, one)
         break
-      case 'help':
-        for (const peer of this.#nodes) {
-          if (peer.identity !== effect.to) continue
-          for (const one of effect.certified) {
-            if (this.#hears(peer, one.view, one.kind)) {
-              this.#put(peer, this.#delay(), { type: 'certified', certified: one })
-            }
-          }
-        }
-        break
       case 'evidence':
         this.#accused.add(effect.evidence.first.validator)
         break
@@ -242,7 +232,7 @@ class World {
     for (const peer of this.#peers(node, vote.view, vote.kind)) {
       if (vote.kind !== 'propose') {
         const delay = this.#delay()
-        this.#put(peer, delay, { type: 'heard', from: vote.validator, vote })
+        this.#put(peer, delay, { type: 'heard', from: vote.validator })
         this.#put(peer, delay, { type: 'vote', vote })
       } else if (header) {
         const proposal = { header, hash: vote.hash, signature: vote.signature }

@@ -26,7 +26,7 @@ const WAITING_MAX = 1024
 const WAITING_BYTES_MAX = 4 * MESSAGE_SIZE_MAX
 
 /** What becomes of messages that hold. */
-export interface Receiver {
+interface Receiver {
   step(event: Event): void
   goOn(): void
   finalize(
@@ -116,7 +116,7 @@ export class Ingress {
   #vote(from: number, vote: Vote): void {
     const { epoch, node, simplex } = this.#options
     if (vote.validator !== from || vote.epoch !== epoch) return
-    node.step({ type: 'heard', from, vote })
+    node.step({ type: 'heard', from })
     if (!simplex.isNews(vote) || !verifyVote(vote, this.#options)) return
     node.step({ type: 'vote', vote })
   }

@@ -237,10 +237,7 @@ export class Node implements Consensus {
         break
       case 'repeat':
         for (const vote of effect.votes) this.#say(vote)
-        this.#send(undefined, effect.certified)
-        break
-      case 'help':
-        this.#send(effect.to, effect.certified)
+        this.#send(effect.certified)
         break
       case 'evidence':
         this.#accuse(effect.evidence)
@@ -300,7 +297,7 @@ export class Node implements Consensus {
 
   #certify(certified: Certified, isOwn: boolean): void {
     this.keepCertified(certified)
-    if (isOwn) this.#send(undefined, [certified])
+    if (isOwn) this.#send([certified])
     const block = certified.kind === 'notarize' ? this.#chain.get(certified.hash) : undefined
     if (block) block.isNotarized = true
   }
@@ -332,8 +329,9 @@ export class Node implements Consensus {
     this.#turns.send(undefined, encodeMessage({ type: 'proposal', header, operations, signature }))
   }
 
-  #send(to: number | undefined, certified: readonly Certified[]): void {
-    if (certified.length > 0) this.#turns.send(to, encodeMessage({ type: 'certified', certified }))
+  #send(certified: readonly Certified[]): void {
+    if (certified.length === 0) return
+    this.#turns.send(undefined, encodeMessage({ type: 'certified', certified }))
   }
 
   #accuse(evidence: Evidence): void {

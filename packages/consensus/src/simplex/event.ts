@@ -1,4 +1,3 @@
-import type { Statement } from '../certificate.ts'
 import type { Header } from '../header.ts'
 import type { Certified, Evidence, Vote } from '../vote.ts'
 import type { Proposal } from './round.ts'
@@ -26,8 +25,8 @@ export type Event =
   | { readonly type: 'certified'; readonly certified: Certified }
   /** The time that `wait` asked for is over. */
   | { readonly type: 'timeout'; readonly view: bigint }
-  /** A sign of life of a validator: what it says, not yet checked, and where it is. */
-  | { readonly type: 'heard'; readonly from: number; readonly vote: Statement }
+  /** A sign of life of a validator. */
+  | { readonly type: 'heard'; readonly from: number }
 
 /** What a validator wants done. */
 export type Effect =
@@ -51,6 +50,4 @@ export type Effect =
       readonly votes: readonly Vote[]
       readonly certified: readonly Certified[]
     }
-  /** A validator is behind: send it these. */
-  | { readonly type: 'help'; readonly to: number; readonly certified: readonly Certified[] }
   | { readonly type: 'evidence'; readonly evidence: Evidence }

@@ -13,7 +13,7 @@ export interface Timing {
 }
 
 /** What this validator has said in one view. A vote once given is never taken back, not even by a restart. */
-export interface OwnVotes {
+interface OwnVotes {
   readonly notarized: boolean
   readonly nullified: boolean
   readonly finalized: boolean

@@ -11,7 +11,7 @@ import type { Rules, Timing } from './rules.ts'
 
 export { epochSeed, leaderOf } from './leader.ts'
 export { SIMPLEX_RULES } from './rules.ts'
-export type { OwnVotes, Rules, Timing } from './rules.ts'
+export type { Rules, Timing } from './rules.ts'
 export type { Effect, Event } from './event.ts'
 export type { Proposal } from './round.ts'
 
@@ -24,8 +24,8 @@ const VIEWS_SILENT = 8n
 /** By how much the wait for a silent leader is shorter. */
 const SILENT_DIVISOR = 16
 
-/** Most views whose certificates are sent to one that is behind, at a time. */
-const VIEWS_HELPED = 16
+/** Most views whose certificates are asked for, or whose votes are repeated, at a time. */
+const VIEWS_TOLD = 16
 
 const NO_BLOCK: Uint8Array = new Uint8Array(32)
 
@@ -67,7 +67,6 @@ class Validator implements Simplex {
   readonly #options: SimplexOptions
   readonly #rounds = new Map<bigint, Round>()
   readonly #heard = new Map<number, bigint>()
-  readonly #helped = new Map<number, string>()
   #effects: Effect[] = []
   #current = 1n
   #entered = 0n
@@ -115,7 +114,7 @@ class Validator implements Simplex {
         if (event.view === this.#current) this.#giveUp()
         break
       case 'heard':
-        this.#hear(event.from, event.vote)
+        this.#heard.set(event.from, this.#current)
         break
     }
     // Going on may end the view, where one validator is a quorum.
@@ -135,7 +134,7 @@ class Validator implements Simplex {
 
   certificates(first: bigint, last: bigint): readonly Certified[] {
     const known = this.#finalization === undefined ? [] : [this.#finalization]
-    const end = last < first + BigInt(VIEWS_HELPED) ? last : first + BigInt(VIEWS_HELPED) - 1n
+    const end = last < first + BigInt(VIEWS_TOLD) ? last : first + BigInt(VIEWS_TOLD) - 1n
     for (let view = first; view <= end; view++) {
       const certified = this.#rounds.get(view)?.certified
       for (const kind of ['notarize', 'nullify'] as const) {
@@ -260,7 +259,7 @@ class Validator implements Simplex {
   #miss(view: bigint): undefined {
     if (!this.#asksForMissing) return
     this.#asksForMissing = false
-    const first = view - BigInt(VIEWS_HELPED - 1)
+    const first = view - BigInt(VIEWS_TOLD - 1)
     const from = first > this.#finalized.view ? first : this.#finalized.view + 1n
     this.#effects.push({ type: 'missing', from, to: view })
   }
@@ -290,7 +289,7 @@ class Validator implements Simplex {
     for (let view = this.#current - 1n; view > this.#finalized.view; view--) {
       const finalize = this.#rounds.get(view)?.own.get('finalize')
       if (finalize) votes.push(finalize)
-      if (votes.length >= VIEWS_HELPED) break
+      if (votes.length >= VIEWS_TOLD) break
     }
     return votes
   }
@@ -354,17 +353,6 @@ class Validator implements Simplex {
       for (const old of this.#rounds.keys()) if (old < this.#floor()) this.#rounds.delete(old)
     }
     if (view >= this.#current) this.#current = view + 1n
-  }
-
-  #hear(from: number, vote: Statement): void {
-    this.#heard.set(from, this.#current)
-    if (vote.kind !== 'nullify' || vote.view >= this.#current) return
-    // Once for each place where it is behind: what it did not get then, the next view brings.
-    const place = `${vote.view}/${this.#current}`
-    if (this.#helped.get(from) === place) return
-    this.#helped.set(from, place)
-    const certified = this.certificates(vote.view, this.#current - 1n)
-    this.#effects.push({ type: 'help', to: from, certified })
   }
 
   #isAdmitted(view: bigint): boolean {

@@ -4,7 +4,7 @@ import type { Codec, Field } from '@hypermesh/crypto'
 import { KEY_SIZE_MAX, VALUE_SIZE_MAX } from '../application.ts'
 
 /** Longest encoding of a path, in bytes: the largest value, and as many hashes as a key has bits. */
-export const STATE_PATH_SIZE_MAX: number = VALUE_SIZE_MAX + 16 * 1024
+const STATE_PATH_SIZE_MAX: number = VALUE_SIZE_MAX + 16 * 1024
 
 /** Bits of a key's hash. */
 const DEPTH_MAX = 256

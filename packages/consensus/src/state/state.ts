@@ -9,7 +9,7 @@ import type { StatePath } from './path.ts'
 import { descend, put, remove, rootOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 
-export { statePathCodec, statePathField, STATE_PATH_SIZE_MAX, verifyStatePath } from './path.ts'
+export { statePathCodec, statePathField, verifyStatePath } from './path.ts'
 export type { StateLeaf, StatePath } from './path.ts'
 
 /** All keys and values at one point of the chain, under one root. Never changed: a write makes another. */
