@@ -8,8 +8,8 @@ import { BootstrapError } from './errors.ts'
 /** Longest line: an invite of a full mesh, or a certificate chain. */
 const LINE_SIZE_MAX = 512 * 1024
 
-/** Digest and length before each line. */
-const HEAD_SIZE = 36
+/** Before each line: digest and length of it, and the beginning of a digest over the two. */
+const HEAD_SIZE = 40
 
 /** What a node has been through: the invite it follows, and the exit proof of each phase it left. */
 interface JournalLine {
@@ -50,10 +50,7 @@ export async function openPhaseJournal(file: string): Promise<PhaseJournal> {
     },
     append: async (line) => {
       const encoded = lineCodec.encode({ line })
-      const head = new Uint8Array(HEAD_SIZE)
-      head.set(sha256(encoded))
-      new DataView(head.buffer).setUint32(32, encoded.length)
-      await handle.appendFile(concat(head, encoded))
+      await handle.appendFile(concat(headOf(encoded), encoded))
       await handle.datasync()
       lines.push(line)
     },
@@ -61,22 +58,31 @@ export async function openPhaseJournal(file: string): Promise<PhaseJournal> {
   }
 }
 
+function headOf(line: Uint8Array): Uint8Array {
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, line.length)
+  const begun = concat(sha256(line), length)
+  return concat(begun, sha256(begun).subarray(0, 4))
+}
+
 function read(bytes: Uint8Array, file: string): { lines: JournalLine[]; length: number } {
+  const damagedAt = (at: number): BootstrapError =>
+    new BootstrapError(
+      'journal-damaged',
+      `${file} is damaged at byte ${at}: restore it from a copy, or move the node's directory away and join anew`,
+    )
   const lines: JournalLine[] = []
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
   while (at + HEAD_SIZE <= bytes.length) {
-    const size = view.getUint32(at + 32)
-    const end = at + HEAD_SIZE + size
+    const head = bytes.subarray(at, at + HEAD_SIZE)
+    // Without this check a damaged length would read as a line that was cut off, and all after it would be gone.
+    if (!equal(sha256(head.subarray(0, 36)).subarray(0, 4), head.subarray(36))) throw damagedAt(at)
+    const end = at + HEAD_SIZE + view.getUint32(at + 32)
     if (end > bytes.length) break
     const body = bytes.subarray(at + HEAD_SIZE, end)
     const decoded = lineCodec.decode(body)
-    if (!equal(sha256(body), bytes.subarray(at, at + 32)) || !decoded.ok) {
-      throw new BootstrapError(
-        'journal-damaged',
-        `${file} is damaged at byte ${at}: restore it from a copy, or move the node's directory away and join anew`,
-      )
-    }
+    if (!equal(sha256(body), head.subarray(0, 32)) || !decoded.ok) throw damagedAt(at)
     lines.push(decoded.value.line)
     at = end
   }

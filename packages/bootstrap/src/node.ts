@@ -331,7 +331,6 @@ class Node implements MeshNode {
         invite,
         index,
         key: this.identity.ed25519,
-        endpoint: this.endpoint,
         peers: this.peers,
         clock: systemClock,
         policy: defaultPolicy,

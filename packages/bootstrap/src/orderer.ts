@@ -1,7 +1,6 @@
 import { openConsensus, openJournal } from '@hypermesh/consensus'
 import type { ProofPolicy } from '@hypermesh/consensus'
 import type { SigningKey } from '@hypermesh/crypto'
-import type { Endpoint } from '@hypermesh/stoq'
 
 import { chainOf, validatorsOf } from './chain.ts'
 import type { Invite } from './invite.ts'
@@ -17,7 +16,6 @@ export async function openMeshLedger(options: {
   readonly invite: Invite
   readonly index: number
   readonly key: SigningKey
-  readonly endpoint: Endpoint
   readonly peers: Peers
   readonly clock: SystemClock
   readonly policy: ProofPolicy
@@ -27,13 +25,12 @@ export async function openMeshLedger(options: {
   /** The ledger has stopped and will not go on: its disk is full or lies, or the chain has forked. */
   readonly onFailure: (error: unknown) => void
 }): Promise<Ledger> {
-  const { file, invite, index, key, endpoint, peers, clock, policy, signal, onProof, onFailure } =
-    options
+  const { file, invite, index, key, peers, clock, policy, signal, onProof, onFailure } = options
   const chain = chainOf(invite)
   const validators = validatorsOf(invite)
   await using scope = new AsyncDisposableStack()
   const storage = scope.use(await openJournal(file))
-  const network = scope.use(consensusNetwork({ endpoint, peers, clock, validators, self: index }))
+  const network = scope.use(consensusNetwork({ peers, clock, validators, self: index }))
   const consensus = scope.use(
     await openConsensus({
       chainId: chain,

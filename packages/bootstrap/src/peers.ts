@@ -14,9 +14,9 @@ export interface Peers {
     body: Uint8Array,
     options?: { readonly signal?: AbortSignal; readonly responseMax?: number },
   ): Promise<Uint8Array>
-  /** Serves streams of a protocol. */
+  /** Serves streams of a protocol, from now on with this handler. */
   serve(protocol: string, handler: StreamHandler): void
-  /** Answers requests of a protocol. */
+  /** Answers requests of a protocol, from now on with this handler. `requestMax` is the first one's. */
   answer(protocol: string, handler: RequestHandler, options: { readonly requestMax: number }): void
 }
 
@@ -55,12 +55,16 @@ export function createPeers(endpoint: Endpoint, directory: Directory): Peers {
       return await handler(body, self, { signal: options.signal ?? new AbortController().signal })
     },
     serve: (protocol, handler) => {
+      const isNew = !streams.has(protocol)
       streams.set(protocol, handler)
-      endpoint.handle(protocol, handler)
+      if (isNew) endpoint.handle(protocol, (stream, peer) => streams.get(protocol)?.(stream, peer))
     },
     answer: (protocol, handler, options) => {
+      const isNew = !requests.has(protocol)
       requests.set(protocol, handler)
-      endpoint.handleRequest(protocol, handler, options)
+      const latest: RequestHandler = (body, peer, context) =>
+        (requests.get(protocol) ?? handler)(body, peer, context)
+      if (isNew) endpoint.handleRequest(protocol, latest, options)
     },
   }
 }

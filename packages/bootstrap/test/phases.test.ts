@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createNode } from '@hypermesh/bootstrap'
 import { generateSigningKey } from '@hypermesh/crypto'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { gather, joinAll } from './mesh.ts'
 import type { TestMesh } from './mesh.ts'
@@ -88,59 +88,73 @@ test('a root that is not the pinned one ends the joining', { timeout: 60_000 }, 
   for (const each of joined) expect(each).toMatchObject({ reason: { code: 'root-mismatch' } })
 })
 
-test('an invite that names another key for this node is refused', { timeout: 60_000 }, async () => {
-  await using one = await gather(1)
-  const key = generateSigningKey('ed25519').publicKey
-  const members = one.invite.members.map((member) => ({ ...member, key }))
-  await expect(one.nodes[0]!.join({ ...one.invite, members })).rejects.toMatchObject({
-    code: 'not-invited',
+describe('a mesh of one', () => {
+  let one: TestMesh
+  const journal = (): string => join(one.folder, 'node-0', 'phases')
+  const identity = (): string => join(one.folder, 'node-0', 'identity')
+
+  beforeAll(async () => {
+    one = await gather(1)
   })
-})
 
-test(
-  'a mesh of one ends with its own ledger, and does not federate',
-  { timeout: 60_000 },
-  async () => {
-    await using one = await gather(1)
+  afterAll(() => one[Symbol.asyncDispose]())
+
+  test('follows no invite that is for another key, or makes no sense, and remembers none of them', async () => {
+    const [member] = one.invite.members
+    const key = generateSigningKey('ed25519').publicKey
+    const [node] = one.nodes
+    await expect(
+      node!.join({ ...one.invite, members: [{ ...member!, key }] }),
+    ).rejects.toMatchObject({ code: 'not-invited' })
+    for (const wrong of [
+      { ...one.invite, founder: 1 },
+      { ...one.invite, members: [member!, { ...member!, key }] },
+      { ...one.invite, members: [member!, { ...member!, name: 'other' }] },
+    ]) {
+      await expect(node!.join(wrong)).rejects.toMatchObject({ code: 'bad-invite' })
+    }
+    await expect(node!.join()).rejects.toMatchObject({ code: 'bad-invite' })
+  })
+
+  test('ends with its own ledger, and does not federate', async () => {
+    // However often it is told to join, it does once.
+    await Promise.all([joinAll(one), joinAll(one)])
     await joinAll(one)
+    expect(one.left[0]!.map(({ phase }) => phase)).toEqual([0, 1, 2])
     expect(one.nodes[0]!.status().phase).toBe(2)
-  },
-)
+  })
 
-test('a journal that a crash cut off is read up to the cut', { timeout: 60_000 }, async () => {
-  await using one = await gather(1)
-  await joinAll(one)
-  await one.nodes[0]![Symbol.asyncDispose]()
-  const file = join(one.folder, 'node-0', 'phases')
-  await appendFile(file, new Uint8Array(20).fill(7))
-  const again = await one.reopen(0)
-  await again.join()
-  expect(again.status().phase).toBe(2)
-})
-
-test.each(['phases', 'identity'])(
-  'a damaged %s file is an error that says so',
-  { timeout: 60_000 },
-  async (name) => {
-    await using one = await gather(1)
-    await joinAll(one)
+  test('reads a journal that a crash cut off up to the cut', async () => {
     await one.nodes[0]![Symbol.asyncDispose]()
-    const file = join(one.folder, 'node-0', name)
-    const bytes = await readFile(file)
-    bytes[60] = (bytes[60] ?? 0) ^ 1
-    await writeFile(file, bytes)
-    await expect(one.reopen(0)).rejects.toMatchObject({
-      code: name === 'phases' ? 'journal-damaged' : 'identity-damaged',
-    })
-  },
-)
+    await appendFile(journal(), new Uint8Array(20).fill(7))
+    const again = await one.reopen(0)
+    await again.join()
+    expect(again.status().phase).toBe(2)
+  })
 
-test('a node that lost its keys does not become another one', { timeout: 60_000 }, async () => {
-  await using one = await gather(1)
-  await joinAll(one)
-  await one.nodes[0]![Symbol.asyncDispose]()
-  await rm(join(one.folder, 'node-0', 'identity'))
-  await expect(one.reopen(0)).rejects.toMatchObject({ code: 'identity-missing' })
+  test('is not opened with damaged files, and says so', async () => {
+    await one.nodes[0]![Symbol.asyncDispose]()
+    const whole = await readFile(journal())
+    // In the first line's length, and in its bytes.
+    for (const at of [32, 33, 34, 35, 60]) {
+      const bytes = new Uint8Array(whole)
+      bytes[at] = (bytes[at] ?? 0) ^ 1
+      await writeFile(journal(), bytes)
+      await expect(one.reopen(0)).rejects.toMatchObject({ code: 'journal-damaged' })
+    }
+    await writeFile(journal(), whole)
+    const key = await readFile(identity())
+    const bytes = new Uint8Array(key)
+    bytes[60] = (bytes[60] ?? 0) ^ 1
+    await writeFile(identity(), bytes)
+    await expect(one.reopen(0)).rejects.toMatchObject({ code: 'identity-damaged' })
+    await writeFile(identity(), key)
+  })
+
+  test('that lost its keys does not become another one', async () => {
+    await rm(identity())
+    await expect(one.reopen(0)).rejects.toMatchObject({ code: 'identity-missing' })
+  })
 })
 
 test('a port that is taken is an error that says so', { timeout: 60_000 }, async () => {

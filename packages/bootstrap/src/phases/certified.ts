@@ -20,8 +20,10 @@ export const certified: Phase = {
   name: 'certified',
   entry: ({ held }) => (held.root ? undefined : 'no root is known'),
   cross: async (passage) => {
-    const chain = await obtain(passage)
     const pins = pinnedKeys(passage.invite.members.map(({ key }) => key))
+    // A node that was ended here begins again with the pins.
+    await passage.endpoint.setAuthenticator(pins)
+    const chain = await obtain(passage)
     await passage.endpoint.setAuthenticator(pinnedAndCertified(pins, byCertificate(passage, chain)))
     await until('every member to be certified', passage.signal, () => everyoneCertified(passage))
     return encodeChain(chain)
@@ -40,10 +42,10 @@ async function obtain(passage: Passage): Promise<readonly Uint8Array[]> {
   const { member, identity, peers, signal } = passage
   const proof = identity.ed25519.sign(requestBytes(member.name, member.key))
   const body = requestCodec.encode({ name: member.name, proof })
-  const answer = await peers.request(founderOf(passage).key, CERTIFY_PROTOCOL, body, {
-    signal,
-    responseMax: CHAIN_SIZE_MAX,
-  })
+  const founder = founderOf(passage)
+  const answer = await until(`a certificate of ${founder.name}`, signal, () =>
+    peers.request(founder.key, CERTIFY_PROTOCOL, body, { signal, responseMax: CHAIN_SIZE_MAX }),
+  )
   const chain = decodeChain(answer)
   if (!chain.ok) throw new BootstrapError('refused-certificate', 'the founder sent no chain')
   await check(passage, chain.chain)

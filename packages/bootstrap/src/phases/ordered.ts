@@ -16,8 +16,7 @@ export const ordered: Phase = {
   name: 'ordered',
   entry: ({ held }) => (held.chain ? undefined : 'this node holds no certificate'),
   cross: async (passage) => {
-    const ledger = await passage.openLedger()
-    passage.held.ledger = ledger
+    const ledger = (passage.held.ledger ??= await passage.openLedger())
     const authority = await passage.authority()
     if (authority) await authority.setLedger(ledgerIssuance(ledger))
     const final = await until('the ledger to hold every certificate', passage.signal, () => {

@@ -28,7 +28,7 @@ export const traditional: Phase = {
       }),
     )
   },
-  leave: async ({ invite, held }: Passage, root) => {
+  leave: async ({ invite, held, directory }: Passage, root) => {
     const fingerprint = sha256(root)
     if (!equal(fingerprint, invite.root)) {
       throw new BootstrapError(
@@ -37,6 +37,7 @@ export const traditional: Phase = {
       )
     }
     held.root = root
+    directory.use(() => invite.members)
     return `root ${toHex(fingerprint).slice(0, 16)} matches the invite's pin`
   },
 }

@@ -5,8 +5,9 @@ import type { Links, TrustSource } from '@hypermesh/proxy-nat'
 
 import { referencesCodec } from '../jobs/wire.ts'
 
-/** A place that does not answer by then is left for the next one. */
+/** A place that does not answer by then, or is slower than so many bytes a millisecond, is left for the next one. */
 const PLACE_MS = 5000
+const PLACE_BYTES_PER_MS = 1024
 
 /** A job's input, read from other nodes' memory. `read` counts the bytes that came from there. */
 export function remoteMounts(options: {
@@ -33,7 +34,9 @@ export function remoteMounts(options: {
     })
     if (!attached.ok) return { ok: false, reason: attached.refusal.code }
     await using region = attached.region
-    const read = await region.read(0, pointer.length)
+    const longest = PLACE_MS + pointer.length / PLACE_BYTES_PER_MS
+    const read = await within(longest, region.read(0, pointer.length))
+    if (!read) return { ok: false, reason: 'it does not answer any more' }
     if (!read.ok) return { ok: false, reason: read.refusal.code }
     onBytes(read.bytes.length)
     return read
@@ -54,5 +57,16 @@ export function remoteMounts(options: {
       }
       return { ok: false, reason: `no place answered: ${reasons.join('; ')}` }
     },
+  }
+}
+
+/** @returns Undefined when it takes longer. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => late.resolve(undefined), ms)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

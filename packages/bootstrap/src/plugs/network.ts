@@ -2,7 +2,7 @@ import { MESSAGE_SIZE_MAX } from '@hypermesh/consensus'
 import type { Network } from '@hypermesh/consensus'
 import { equal } from '@hypermesh/crypto'
 import { createMessageReader, writeMessage } from '@hypermesh/stoq'
-import type { Endpoint, Stream } from '@hypermesh/stoq'
+import type { Stream } from '@hypermesh/stoq'
 
 import type { Peers } from '../peers.ts'
 import type { SystemClock } from './clock.ts'
@@ -31,13 +31,12 @@ interface Line {
 
 /** Consensus messages between validators, a stream each way for each pair. */
 export function consensusNetwork(options: {
-  readonly endpoint: Endpoint
   readonly peers: Peers
   readonly clock: SystemClock
   readonly validators: readonly { readonly key: Uint8Array }[]
   readonly self: number
 }): Network & Disposable {
-  const { endpoint, peers, clock, validators, self } = options
+  const { peers, clock, validators, self } = options
   const lines: Line[] = validators.map(() => ({
     queue: [],
     queued: 0,
@@ -46,7 +45,7 @@ export function consensusNetwork(options: {
     retryAt: 0n,
   }))
   const receivers: ((from: number, message: Uint8Array) => void)[] = []
-  const inbound = listen(endpoint, validators, self, (from, message) => {
+  const inbound = listen(peers, validators, self, (from, message) => {
     for (const receive of receivers) receive(from, message)
   })
   let isClosed = false
@@ -98,14 +97,14 @@ export function consensusNetwork(options: {
 
 /** Takes messages in, on one stream from each validator: one that opens many has only the last of them read. */
 function listen(
-  endpoint: Endpoint,
+  peers: Peers,
   validators: readonly { readonly key: Uint8Array }[],
   self: number,
   receive: (from: number, message: Uint8Array) => void,
 ): Disposable {
   const streams = new Map<number, Stream>()
   let isClosed = false
-  endpoint.handle(PROTOCOL, async (stream, peer) => {
+  peers.serve(PROTOCOL, async (stream, peer) => {
     // Whoever is no validator has nothing to say here, whatever certificate it shows.
     const from = validators.findIndex(({ key }) => equal(key, peer.key))
     if (from < 0 || from === self || isClosed) return stream.reset()

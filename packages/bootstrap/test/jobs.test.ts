@@ -1,0 +1,195 @@
+import { verifyOrdered } from '@hypermesh/bootstrap'
+import type { JobEvent, JobReport, JobWork, MeshNode } from '@hypermesh/bootstrap'
+import { programHash, receiptCodec } from '@hypermesh/catalog-vm'
+import type { Program } from '@hypermesh/catalog-vm'
+import { equal, sha256, toHex } from '@hypermesh/crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import {
+  AUDIT_PROTOCOL,
+  auditAnswerCodec,
+  partAnswerCodec,
+  partCodec,
+  referencesCodec,
+  REGION_PROTOCOL,
+  regionAnswerCodec,
+  regionCodec,
+  RUN_PROTOCOL,
+} from '../src/jobs/wire.ts'
+import type { AuditAnswer, PartAnswer, RegionAnswer } from '../src/jobs/wire.ts'
+import { receiptOf } from './forge.ts'
+import { gather, joinAll } from './mesh.ts'
+import type { TestMesh } from './mesh.ts'
+
+const program: Program = {
+  language: 'javascript',
+  source: 'function main(input) { return String(input.reduce((sum, byte) => sum + byte, 0)) }',
+}
+
+const parts = [1, 2, 3].map((value) => new Uint8Array(1000).fill(value))
+
+const work: JobWork = {
+  program,
+  parts,
+  isolation: 'isolate',
+  limits: { wallMs: 20_000, memoryBytes: 128 * 1024 * 1024, outputMax: 1000 },
+}
+
+let mesh: TestMesh
+let ada: MeshNode
+let bob: MeshNode
+let idle: MeshNode
+let report: JobReport
+const events: JobEvent[] = []
+
+const run = (): Promise<JobReport> => ada.run(work, { onEvent: (event) => events.push(event) })
+
+// Three of the four lend; the fourth refuses whatever it is asked for.
+beforeAll(async () => {
+  mesh = await gather(4)
+  await joinAll(mesh)
+  ada = mesh.nodes[0]!
+  bob = mesh.nodes[1]!
+  idle = mesh.nodes[3]!
+  await Promise.all(mesh.nodes.slice(0, 3).map((node) => node.lend()))
+  report = await run()
+}, 60_000)
+
+afterAll(() => mesh[Symbol.asyncDispose]())
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+test('a job comes back with every output, and an ordered receipt for each', () => {
+  expect(report.outputs.map(text)).toEqual(['1000', '2000', '3000'])
+  const { chain, validators } = ada.ledger!
+  for (const { part, node, receipt, order } of report.receipts) {
+    expect(verifyOrdered(order, { chain, validators, receipt }).ok).toBe(true)
+    const decoded = receiptCodec.decode(receipt)
+    if (!decoded.ok) throw new Error('no receipt')
+    const { value } = decoded
+    expect(equal(value.executor, ada.directory.byName(node)!.key)).toBe(true)
+    expect(equal(value.program, programHash(program))).toBe(true)
+    expect(equal(value.input, sha256(parts[part]!))).toBe(true)
+    expect(equal(value.output, sha256(report.outputs[part]!))).toBe(true)
+  }
+})
+
+test('two parts are run again elsewhere, and the verdicts are in the ledger', () => {
+  expect(events.find(({ type }) => type === 'audited')).toMatchObject({ parts: 2, agreed: 2 })
+  const verdicts = ada.ledger!.state().entries(new TextEncoder().encode('verdict/'))
+  expect([...verdicts].length).toBe(2)
+})
+
+test('a node that lends nothing holds no part and runs none', () => {
+  expect(report.receipts.some(({ node }) => node === idle.card.name)).toBe(false)
+})
+
+const request = async (node: MeshNode, protocol: string, body: Uint8Array): Promise<Uint8Array> =>
+  await idle.peers.request(node.card.key, protocol, body)
+
+const part = (said: { readonly source?: string; readonly receipt?: Uint8Array }): Uint8Array =>
+  partCodec.encode({
+    id: new Uint8Array(32),
+    ...program,
+    input: referencesCodec.encode({ places: [] }),
+    inputMax: 1000,
+    ...work.limits,
+    isolation: 'isolate',
+    ...said,
+  })
+
+test('a rerun of another program, or of what never ran, puts no verdict into the ledger', async () => {
+  const ask = async (body: Uint8Array): Promise<AuditAnswer | undefined> => {
+    const answer = auditAnswerCodec.decode(await request(bob, AUDIT_PROTOCOL, body))
+    return answer.ok ? answer.value : undefined
+  }
+  const { receipt } = report.receipts.find(({ node }) => node !== bob.card.name)!
+  const judged = toHex(bob.card.key)
+  const isJudged = [...bob.ledger!.state().entries(new TextEncoder().encode('verdict/'))].some(
+    ([key]) => toHex(key).endsWith(toHex(sha256(receipt)) + judged),
+  )
+  const slander = part({ source: 'function main() { return "2" }', receipt: sha256(receipt) })
+  const [answer, unknown, none] = await Promise.all([
+    ask(slander),
+    ask(part({ receipt: new Uint8Array(32) })),
+    ask(part({})),
+  ])
+  // Who has judged already says it again; else nothing is run.
+  if (isJudged) expect(answer).toMatchObject({ type: 'ran' })
+  else expect(answer).toMatchObject({ type: 'refused', code: 'bad-request' })
+  expect(unknown).toMatchObject({ type: 'refused', code: 'unknown-receipt' })
+  expect(none).toMatchObject({ type: 'refused', code: 'bad-request' })
+  const verdicts = ada.ledger!.state().entries(new TextEncoder().encode('verdict/'))
+  expect([...verdicts].length).toBe(2)
+})
+
+test('requests that are nonsense are refused, and do no harm', async () => {
+  for (const protocol of [RUN_PROTOCOL, AUDIT_PROTOCOL, REGION_PROTOCOL]) {
+    const answer = await request(bob, protocol, new Uint8Array(9).fill(7))
+    const codec =
+      protocol === RUN_PROTOCOL
+        ? partAnswerCodec
+        : protocol === AUDIT_PROTOCOL
+          ? auditAnswerCodec
+          : regionAnswerCodec
+    expect(codec.decode(answer)).toMatchObject({ ok: true, value: { code: 'bad-request' } })
+  }
+})
+
+test('a part whose input cannot be read gives its lease back', async () => {
+  const answer = partAnswerCodec.decode(await request(bob, RUN_PROTOCOL, part({})))
+  expect(answer).toMatchObject({ ok: true, value: { code: 'input-unavailable' } })
+  const again = partAnswerCodec.decode(await request(bob, RUN_PROTOCOL, part({})))
+  expect(again).toMatchObject({ ok: true, value: { code: 'input-unavailable' } })
+})
+
+test('one peer cannot have more than its share of requests under way', async () => {
+  const region = (): Promise<RegionAnswer | undefined> =>
+    request(
+      bob,
+      REGION_PROTOCOL,
+      regionCodec.encode({ size: 4096, until: BigInt(Date.now() + 2000) }),
+    ).then((bytes) => {
+      const answer = regionAnswerCodec.decode(bytes)
+      return answer.ok ? answer.value : undefined
+    })
+  const answers = await Promise.all(Array.from({ length: 12 }, region))
+  const busy = answers.filter((answer) => answer?.type === 'refused' && answer.code === 'busy')
+  expect(busy.length).toBe(4)
+  expect(answers.filter((answer) => answer?.type === 'lent').length).toBe(8)
+})
+
+test('a part goes elsewhere when its answer is not what it says', async () => {
+  const key = bob.identity.ed25519
+  const { receipt, order } = report.receipts.find(({ node }) => node === bob.card.name)!
+  const output = report.outputs[report.receipts.findIndex((each) => each.receipt === receipt)]!
+  const lies: readonly PartAnswer[] = [
+    // What was ordered, for another part of another job; and what was never ordered.
+    { type: 'done', output: new Uint8Array(1), receipt, order },
+    { type: 'done', output, receipt: receiptOf(key, { output: sha256(output) }), order },
+  ]
+  let asked = 0
+  bob.peers.answer(RUN_PROTOCOL, async () => partAnswerCodec.encode(lies[asked++ % lies.length]!), {
+    requestMax: 0,
+  })
+  events.length = 0
+  const next = await run()
+  expect(next.outputs.map(text)).toEqual(['1000', '2000', '3000'])
+  expect(next.receipts.some(({ node }) => node === bob.card.name)).toBe(false)
+  expect(asked).toBeGreaterThan(0)
+  expect(
+    events.filter((event) => event.type === 'moved' && event.from === bob.card.name),
+  ).not.toEqual([])
+})
+
+test('a node that starts again lends again at once, also what it had lent', async () => {
+  const again = await mesh.reopen(2)
+  await again.join()
+  await again.lend()
+  const mine = [
+    ...again
+      .ledger!.state()
+      .entries(new Uint8Array([...new TextEncoder().encode('lease/'), ...again.card.key])),
+  ]
+  expect(mine).toEqual([])
+})
