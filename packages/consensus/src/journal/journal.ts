@@ -116,7 +116,7 @@ class File implements Journal {
       await this.#handle.datasync()
     } catch (error) {
       this.#state = 'failed'
-      throw new ConsensusError('journal-failed', `${this.#file} cannot be written`, {
+      throw new ConsensusError('journal-failed', `${this.#file} cannot be written: ${why(error)}`, {
         cause: error,
       })
     }
@@ -219,4 +219,10 @@ async function writeAt(handle: FileHandle, position: number, bytes: Uint8Array):
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten
   }
+}
+
+function why(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+  return isFull ? 'the disk is full; free some space and start again' : String(error)
 }
