@@ -331,6 +331,38 @@ describe('a cross-certificate', () => {
     for (const body of wrong) {
       expect(await say(ada, keys[3]!, body)).toEqual(refusal('the cross-certificate does not hold'))
     }
-    expect(await say(ada, keys[3]!, cross(first!, other!, good))).toEqual(taken)
+    // With the root's own signature: for no authority, under another name, by another name.
+    const flag = indexOf(good, Uint8Array.of(0x55, 0x1d, 0x13), 0) + 3
+    const name = new TextEncoder().encode('test')
+    const issuer = indexOf(good, name, 0)
+    const subject = indexOf(good, name, issuer + 1)
+    for (const at of [indexOf(good, Uint8Array.of(1, 1, 0xff, 2), flag) + 2, issuer, subject]) {
+      const changed = resigned(good, at, pinned.root)
+      expect(await say(ada, keys[3]!, cross(first!, other!, changed))).toEqual(
+        refusal('the cross-certificate does not hold'),
+      )
+    }
+    for (const certificate of [good, resigned(good, undefined, pinned.root)]) {
+      expect(await say(ada, keys[3]!, cross(first!, other!, certificate))).toEqual(taken)
+    }
   })
 })
+
+function indexOf(bytes: Uint8Array, part: Uint8Array, from: number): number {
+  const at = bytes.findIndex(
+    (_, index) => index >= from && part.every((byte, offset) => bytes[index + offset] === byte),
+  )
+  expect(at).toBeGreaterThan(0)
+  return at
+}
+
+/** The certificate with another byte at `at`, if any, signed anew: the signature is what comes last. */
+function resigned(certificate: Uint8Array, at: number | undefined, by: SigningKey): Uint8Array {
+  const bytes = certificate.slice()
+  if (at !== undefined) bytes[at] = bytes[at] === 0xff ? 0 : 'x'.charCodeAt(0)
+  const view = new DataView(bytes.buffer)
+  const signed = bytes.subarray(4, 8 + view.getUint16(6))
+  const signature = by.sign(signed)
+  bytes.set(signature, bytes.length - signature.length)
+  return bytes
+}
