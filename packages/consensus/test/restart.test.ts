@@ -21,7 +21,7 @@ import { readVote, voteBytes } from './wire.ts'
 const MESH = { chainId: CHAIN, validators: VALIDATORS }
 
 /** How many appends a validator makes in the time of these runs. */
-const APPENDS = 16
+const APPENDS = 12
 
 const RUNS = Array.from({ length: APPENDS }, (_, appends) => [
   { appends, isKept: false },

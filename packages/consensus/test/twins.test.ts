@@ -51,7 +51,7 @@ test.each([
   { name: 'one validator lies', change: {} },
   { name: 'one lies and two others are restarted', change: { restarts: RESTARTS } },
 ])('however messages are lost while $name, all agree and go on', ({ change }) => {
-  for (const scenario of scenarios(2)) {
+  for (const scenario of scenarios(1)) {
     const run = { ...scenario, ...change }
     const outcome = play(run)
     expect(isSound(outcome), JSON.stringify({ run, outcome }, jsonable)).toBe(true)
@@ -64,7 +64,7 @@ test('a validator that lies is found out', () => {
 })
 
 test('with more liars than a third, the chain can fork, and the liars are accused', () => {
-  const outcomes = [...scenarios(2)].map((scenario) => {
+  const outcomes = [...scenarios(1)].slice(0, 80).map((scenario) => {
     const cuts = scenario.cuts.map(({ notarize, nullify }) => ({ notarize, nullify, finalize: 63 }))
     return play({ ...scenario, cuts, identities: [0, 0, 1, 1, 2, 3] })
   })

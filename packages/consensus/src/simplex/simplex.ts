@@ -74,7 +74,6 @@ class Validator implements Simplex {
   #hasNews = false
   #finalized: { readonly view: bigint; readonly hash: Uint8Array }
   #finalization: Certified | undefined
-  #notarizedView = 0n
   #asksForMissing = true
   #hasAskedToBuild = false
 
@@ -346,7 +345,6 @@ class Validator implements Simplex {
     const { kind, view, hash } = certified
     if (kind === 'propose') return
     this.#round(view).certified.set(kind, certified)
-    if (kind !== 'nullify' && view > this.#notarizedView) this.#notarizedView = view
     if (kind === 'finalize' && view > this.#finalized.view) {
       this.#finalized = { view, hash }
       this.#finalization = certified
@@ -363,8 +361,11 @@ class Validator implements Simplex {
     return this.#finalized.view > VIEWS_RETAINED ? this.#finalized.view - VIEWS_RETAINED : 0n
   }
 
+  // A view succeeds when its block is final, not when it is notarized: on a network slower than the wait, blocks are
+  // notarized after all have given them up. The last view is not counted, as its votes are still on their way.
   #failed(): number {
-    return Number(this.#current - 1n - this.#notarizedView)
+    const since = Number(this.#current - this.#finalized.view)
+    return Math.max(0, since - 2)
   }
 
   #patience(): number {
