@@ -64,7 +64,7 @@ test('a validator that lies is found out', () => {
 })
 
 test('with more liars than a third, the chain can fork, and the liars are accused', () => {
-  const outcomes = [...scenarios(1)].slice(0, 80).map((scenario) => {
+  const outcomes = [...scenarios(1)].map((scenario) => {
     const cuts = scenario.cuts.map(({ notarize, nullify }) => ({ notarize, nullify, finalize: 63 }))
     return play({ ...scenario, cuts, identities: [0, 0, 1, 1, 2, 3] })
   })
