@@ -3,6 +3,7 @@ import type { JobEvent, JobReport, JobWork, MeshNode } from '@hypermesh/bootstra
 import { programHash, receiptCodec } from '@hypermesh/catalog-vm'
 import type { Program } from '@hypermesh/catalog-vm'
 import { equal, sha256, toHex } from '@hypermesh/crypto'
+import { narrow, referenceCodec } from '@hypermesh/proxy-nat'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import {
@@ -16,7 +17,7 @@ import {
   regionCodec,
   RUN_PROTOCOL,
 } from '../src/jobs/wire.ts'
-import type { AuditAnswer, PartAnswer, RegionAnswer } from '../src/jobs/wire.ts'
+import type { AuditAnswer, PartAnswer, PartRequest, RegionAnswer } from '../src/jobs/wire.ts'
 import { receiptOf } from './forge.ts'
 import { gather, joinAll } from './mesh.ts'
 import type { TestMesh } from './mesh.ts'
@@ -57,6 +58,8 @@ beforeAll(async () => {
 
 afterAll(() => mesh[Symbol.asyncDispose]())
 
+const shelf = (name: string): Uint8Array => new TextEncoder().encode(name)
+
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 test('a job comes back with every output, and an ordered receipt for each', () => {
@@ -76,7 +79,7 @@ test('a job comes back with every output, and an ordered receipt for each', () =
 
 test('two parts are run again elsewhere, and the verdicts are in the ledger', () => {
   expect(events.find(({ type }) => type === 'audited')).toMatchObject({ parts: 2, agreed: 2 })
-  const verdicts = ada.ledger!.state().entries(new TextEncoder().encode('verdict/'))
+  const verdicts = ada.ledger!.state().entries(shelf('verdict/'))
   expect([...verdicts].length).toBe(2)
 })
 
@@ -87,7 +90,7 @@ test('a node that lends nothing holds no part and runs none', () => {
 const request = async (node: MeshNode, protocol: string, body: Uint8Array): Promise<Uint8Array> =>
   await idle.peers.request(node.card.key, protocol, body)
 
-const part = (said: { readonly source?: string; readonly receipt?: Uint8Array }): Uint8Array =>
+const part = (said: Partial<PartRequest>): Uint8Array =>
   partCodec.encode({
     id: new Uint8Array(32),
     ...program,
@@ -99,28 +102,64 @@ const part = (said: { readonly source?: string; readonly receipt?: Uint8Array })
   })
 
 test('a rerun of another program, or of what never ran, puts no verdict into the ledger', async () => {
-  const ask = async (body: Uint8Array): Promise<AuditAnswer | undefined> => {
-    const answer = auditAnswerCodec.decode(await request(bob, AUDIT_PROTOCOL, body))
+  const verdicts = (): readonly string[] =>
+    [...ada.ledger!.state().entries(shelf('verdict/'))].map(([key]) => toHex(key))
+  const before = verdicts()
+  const ask = async (node: MeshNode, body: Uint8Array): Promise<AuditAnswer | undefined> => {
+    const answer = auditAnswerCodec.decode(await request(node, AUDIT_PROTOCOL, body))
     return answer.ok ? answer.value : undefined
   }
-  const { receipt } = report.receipts.find(({ node }) => node !== bob.card.name)!
-  const judged = toHex(bob.card.key)
-  const isJudged = [...bob.ledger!.state().entries(new TextEncoder().encode('verdict/'))].some(
-    ([key]) => toHex(key).endsWith(toHex(sha256(receipt)) + judged),
+  const source = 'function main() { return "2" }'
+  for (const { receipt } of report.receipts) {
+    const hash = sha256(receipt)
+    for (const node of mesh.nodes) {
+      const hasJudged = before.some((key) => key.endsWith(toHex(hash) + toHex(node.card.key)))
+      // Who has judged already says it again, and runs nothing.
+      expect(await ask(node, part({ source, receipt: hash }))).toMatchObject(
+        hasJudged ? { type: 'ran' } : { reason: 'the receipt is for another program' },
+      )
+    }
+  }
+  expect(await ask(bob, part({ receipt: new Uint8Array(32) }))).toMatchObject({
+    code: 'unknown-receipt',
+  })
+  expect(await ask(bob, part({}))).toMatchObject({ reason: 'no receipt is named' })
+  expect(verdicts()).toEqual(before)
+})
+
+test('a rerun on another input is none', async () => {
+  const size = 4096
+  const until = BigInt(Date.now() + 20_000)
+  const body = regionCodec.encode({ size, until })
+  const answer = regionAnswerCodec.decode(
+    await ada.peers.request(bob.card.key, REGION_PROTOCOL, body),
   )
-  const slander = part({ source: 'function main() { return "2" }', receipt: sha256(receipt) })
-  const [answer, unknown, none] = await Promise.all([
-    ask(slander),
-    ask(part({ receipt: new Uint8Array(32) })),
-    ask(part({})),
-  ])
-  // Who has judged already says it again; else nothing is run.
-  if (isJudged) expect(answer).toMatchObject({ type: 'ran' })
-  else expect(answer).toMatchObject({ type: 'refused', code: 'bad-request' })
-  expect(unknown).toMatchObject({ type: 'refused', code: 'unknown-receipt' })
-  expect(none).toMatchObject({ type: 'refused', code: 'bad-request' })
-  const verdicts = ada.ledger!.state().entries(new TextEncoder().encode('verdict/'))
-  expect([...verdicts].length).toBe(2)
+  if (!answer.ok || answer.value.type !== 'lent') throw new Error('bob lends nothing')
+  const { receipt } = report.receipts[0]!
+  const hash = sha256(receipt)
+  const reference = referenceCodec.decode(answer.value.reference)
+  if (!reference.ok) throw new Error('bob lends nothing')
+  const { capability, pointer } = reference.value
+  const judge = mesh.nodes.find((node) => {
+    const key = new Uint8Array([...shelf('verdict/'), ...hash, ...node.card.key])
+    return node !== ada && node !== bob && !ada.ledger!.state().get(key)
+  })!
+  const right = narrow({
+    capability,
+    holder: ada.identity.ed25519,
+    audience: judge.card.key,
+    rights: ['attach', 'read'],
+    offset: 0,
+    length: size,
+    notBefore: BigInt(Date.now()),
+    notAfter: until,
+  })
+  const input = referencesCodec.encode({
+    places: [referenceCodec.encode({ capability: right, pointer })],
+  })
+  const asked = part({ input, inputMax: size, receipt: hash })
+  const said = auditAnswerCodec.decode(await request(judge, AUDIT_PROTOCOL, asked))
+  expect(said).toMatchObject({ ok: true, value: { reason: 'the receipt is for another input' } })
 })
 
 test('requests that are nonsense are refused, and do no harm', async () => {
@@ -134,6 +173,13 @@ test('requests that are nonsense are refused, and do no harm', async () => {
           : regionAnswerCodec
     expect(codec.decode(answer)).toMatchObject({ ok: true, value: { code: 'bad-request' } })
   }
+})
+
+test('a run is for an hour at most', async () => {
+  const answer = partAnswerCodec.decode(
+    await request(bob, RUN_PROTOCOL, part({ wallMs: 3_600_001 })),
+  )
+  expect(answer).toMatchObject({ ok: true, value: { code: 'bad-request' } })
 })
 
 test('a part whose input cannot be read gives its lease back', async () => {
@@ -187,9 +233,7 @@ test('a node that starts again lends again at once, also what it had lent', asyn
   await again.join()
   await again.lend()
   const mine = [
-    ...again
-      .ledger!.state()
-      .entries(new Uint8Array([...new TextEncoder().encode('lease/'), ...again.card.key])),
+    ...again.ledger!.state().entries(new Uint8Array([...shelf('lease/'), ...again.card.key])),
   ]
   expect(mine).toEqual([])
 })

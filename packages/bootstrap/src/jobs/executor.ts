@@ -25,6 +25,9 @@ import type { AuditAnswer, PartAnswer, PartRequest, Refusal, RegionAnswer } from
 
 const LANGUAGES: readonly Language[] = ['javascript', 'python']
 
+/** Longest run for another node: its lease keeps the processor from everybody else. */
+const RUN_MS_MAX = 3_600_000
+
 /** A lease outlasts the part by this much: time to order the receipt. */
 const LEASE_MARGIN_MS = 30_000
 
@@ -36,7 +39,7 @@ const RERUN_SLOWER = 10
 const RERUN_MARGIN_MS = 10_000
 
 /** The receipt is final somewhere when a rerun is asked for; here it is soon after. */
-const RECEIPT_MS = 5000
+const RECEIPT_MS = 2000
 
 /** Runs parts for others, on leases of this node's assets, and lends them memory. */
 export function serveJobs(options: {
@@ -88,6 +91,8 @@ async function runPart(
   const request = decoded.value
   const wanted = runOf(request)
   if (!wanted) return refused('bad-request', 'an unknown language or isolation')
+  if (request.wallMs > RUN_MS_MAX)
+    return refused('bad-request', `a part runs for ${RUN_MS_MAX} ms at most`)
   const claimed = await lending.claim({
     holder: peer.key,
     memoryBytes: request.memoryBytes,

@@ -165,9 +165,9 @@ async function runPart(
     isGone: false,
     reason,
   })
+  const request = requestFor(work, part, node, options)
+  const body = partCodec.encode(request)
   try {
-    const request = requestFor(work, part, node, options)
-    const body = partCodec.encode(request)
     const signal = AbortSignal.timeout(work.limits.wallMs + OVERHEAD_MS)
     const bytes = await options.peers.request(node.key, RUN_PROTOCOL, body, {
       signal,
