@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { meshApplication } from '../src/ledger/ledger.ts'
-import { assetBody, assetOf, receiptOf, refusal, say, taken } from './forge.ts'
+import { assetBody, assetOf, beside, receiptOf, refusal, say, taken } from './forge.ts'
 import { gather, joinAll } from './mesh.ts'
 import type { TestMesh } from './mesh.ts'
 
@@ -315,7 +315,16 @@ describe('a receipt', () => {
       output: new Uint8Array(32),
     })
     if (!verdict.ok) throw new Error(verdict.reason)
-    expect(verifyOrdered(verdict.order, expected)).toEqual({ ok: false })
+    for (const named of [receipt, sha256(receipt)]) {
+      expect(verifyOrdered(verdict.order, { ...expected, receipt: named })).toEqual({ ok: false })
+    }
+    // What its author has signed, and has put beside a block that it is not in.
+    const never = receiptOf(key, { lease: running, engine: 'never ordered' })
+    const operation = signOperation(key, chain, ordered(never))
+    expect(verifyOrdered(beside(order, operation), { ...expected, receipt: never })).toEqual({
+      ok: false,
+    })
+    expect(verifyOrdered(beside(order, undefined), expected)).toEqual({ ok: true, height })
 
     fc.assert(
       fc.property(fc.nat(order.length * 8 - 1), (bit) => {

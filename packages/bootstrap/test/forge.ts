@@ -86,6 +86,21 @@ export function receiptOf(by: SigningKey, said: Partial<ReceiptBody>): Uint8Arra
   return receiptCodec.encode({ ...body, signature: by.sign(receiptBody.encode(body)) })
 }
 
+const order = record('hypermesh/order', 1, 8 * 1024 * 1024, {
+  finalized: field.bytes({ max: 4 * 1024 * 1024 }),
+  operation: field.bytes({ max: 1024 * 1024 }),
+  index: field.count({ max: 0xffff_ffff }),
+  size: field.count({ max: 0xffff_ffff }),
+  path: field.list(field.bytes({ length: 32 }), { max: 32 }),
+})
+
+/** The proof of an order, with another operation in its place. */
+export function beside(proof: Uint8Array, operation: Uint8Array | undefined): Uint8Array {
+  const decoded = order.decode(proof)
+  if (!decoded.ok) throw new Error('not an order')
+  return order.encode(operation ? { ...decoded.value, operation } : decoded.value)
+}
+
 const digest = field.bytes({ length: 32 })
 const serial = field.text({ max: 40 })
 
