@@ -30,6 +30,10 @@ test('three million flights survive the loss of a node', { timeout: 150_000 }, a
   expect(summary.receipts.length).toBe(24)
   expect(summary.result.length).toBe(229)
   // O'Hare, as anybody can count it in the file: 166,341 flights, 1,542,589 minutes late in all.
-  expect(summary.result[0]).toMatchObject({ airport: 'ORD', flights: 166_341, mean: 1_542_589 / 166_341 })
+  expect(summary.result[0]).toMatchObject({
+    airport: 'ORD',
+    flights: 166_341,
+    mean: 1_542_589 / 166_341,
+  })
   expect(summary.remoteBytes).toBeGreaterThan(3_000_000)
 })

@@ -74,6 +74,15 @@ function nodesOf(parent: number): number[] {
     .map(Number)
 }
 
+/** Waits until all four nodes of a command are there. */
+async function nodesStarted(command: ChildProcess): Promise<readonly number[]> {
+  for (;;) {
+    const nodes = nodesOf(command.pid ?? 0)
+    if (nodes.length === 4) return nodes
+    await pause(20)
+  }
+}
+
 const leftovers = (): string[] => readdirSync(scratch)
 
 test('two meshes at once each carry a job, and leave nothing', { timeout: 120_000 }, async () => {
@@ -119,11 +128,7 @@ test('off a terminal it prints plain lines', { timeout: 60_000 }, async () => {
 test('Ctrl-C ends every node and removes every file', { timeout: 60_000 }, async () => {
   const child = start('mesh', letters)
   const run = finish(child)
-  let nodes: number[] = []
-  while (nodes.length < 4) {
-    await pause(20)
-    nodes = nodesOf(child.pid ?? 0)
-  }
+  const nodes = await nodesStarted(child)
   await pause(1500)
   child.kill('SIGINT')
   expect((await run).code).toBe(130)
@@ -138,11 +143,7 @@ test(
     const child = start('mesh', letters)
     const closed = once(child, 'close')
     await once(child.stdout!, 'data')
-    const nodes: number[] = []
-    while (nodes.length < 4) {
-      await pause(20)
-      nodes.splice(0, nodes.length, ...nodesOf(child.pid ?? 0))
-    }
+    const nodes = await nodesStarted(child)
     child.stdout!.destroy()
     const [code] = await closed
     expect(code).toBe(130)
@@ -155,11 +156,7 @@ test(
 test('nodes end when the command that started them is killed', { timeout: 60_000 }, async () => {
   const child = start('mesh', letters)
   const run = finish(child)
-  let nodes: number[] = []
-  while (nodes.length < 4) {
-    await pause(20)
-    nodes = nodesOf(child.pid ?? 0)
-  }
+  const nodes = await nodesStarted(child)
   await pause(1000)
   child.kill('SIGKILL')
   await run

@@ -16,7 +16,7 @@ import { refuse } from './refusal.ts'
 import type { ProofVerdict } from './refusal.ts'
 
 /** Most headers between the one a proof stands on and the one whose certificate makes it final. */
-export const PROOF_DESCENDANTS_MAX = 16
+const PROOF_DESCENDANTS_MAX = 16
 
 /** What proofs and audits stand on: a final header, and the owner's commitment in its state. */
 export interface Anchor {

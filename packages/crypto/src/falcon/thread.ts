@@ -9,7 +9,6 @@ import type { Answered, Asked, Job, Yield } from './job.ts'
 const port = parentPort
 
 port?.on('message', ({ id, job }: Asked) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A thread has no origin.
   port.postMessage(answer(id, job))
 })
 

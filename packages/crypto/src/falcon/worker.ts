@@ -49,7 +49,6 @@ class FalconWorker {
     // The thread keeps the process alive while an answer is due, and never longer.
     worker.ref()
     const asked: Asked = { id, job }
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A thread has no origin.
     worker.postMessage(asked)
     return result
   }

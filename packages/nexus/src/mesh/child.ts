@@ -3,9 +3,9 @@
  */
 
 import { createNode, inviteCodec } from '@hypermesh/bootstrap'
-import type { MeshNode } from '@hypermesh/bootstrap'
+import type { MeshNode, NodeCard, NodeConfig } from '@hypermesh/bootstrap'
 
-import type { CallName, Calls, CreateArgument, Notice, NodeCard, Reply, Request } from './call.ts'
+import type { CallName, Calls, Notice, Reply, Request } from './call.ts'
 import { NexusError } from '../errors.ts'
 
 /** Closing takes less; what has not closed by then would hold the process for ever. */
@@ -29,7 +29,7 @@ const handlers: {
   status: async () => current().status(),
 }
 
-async function create(argument: CreateArgument): Promise<NodeCard> {
+async function create(argument: NodeConfig): Promise<NodeCard> {
   if (node) throw new NexusError('node-refused', 'the node exists already')
   node = await createNode(argument)
   return node.card
