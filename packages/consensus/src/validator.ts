@@ -11,7 +11,7 @@ export const VALIDATORS_MAX = 256
 export interface Validator {
   /** Ed25519 public key, 32 bytes. */
   readonly key: Uint8Array
-  /** What it has at stake, in the mesh's own unit. Votes count by head, not by stake, for now. */
+  /** What it has at stake, in the mesh's own unit. Votes count by head, not by stake. */
   readonly stake: bigint
 }
 
