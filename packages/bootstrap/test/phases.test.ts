@@ -3,9 +3,11 @@ import { join } from 'node:path'
 
 import { createNode } from '@hypermesh/bootstrap'
 import { generateSigningKey } from '@hypermesh/crypto'
+import type { SigningKey } from '@hypermesh/crypto'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { openPhaseJournal } from '../src/journal.ts'
 import { gather, joinAll } from './mesh.ts'
 import type { TestMesh } from './mesh.ts'
 
@@ -59,6 +61,27 @@ test('a stranger is not admitted', async () => {
   await expect(stranger.connect(mesh.nodes[0]!.endpoint.address)).rejects.toMatchObject({
     code: 'refused',
   })
+})
+
+test('a certificate opens no door for another key', async () => {
+  // It is no secret: every peer has seen it. Here it comes from its owner's journal.
+  await using journal = await openPhaseJournal(join(mesh.folder, 'node-0', 'phases'))
+  const { proof } = journal.lines.find(({ type, phase }) => type === 'phase' && phase === 1)!
+  const show = (key: SigningKey): ReturnType<typeof createEndpoint> =>
+    createEndpoint({
+      key,
+      authenticator: {
+        credential: () => proof,
+        authenticate: async () => ({ ok: true, name: 'anyone' }),
+      },
+    })
+  await using thief = await show(generateSigningKey('ed25519'))
+  await expect(thief.connect(mesh.nodes[1]!.endpoint.address)).rejects.toMatchObject({
+    code: 'refused',
+  })
+  await using owner = await show(mesh.nodes[0]!.identity.ed25519)
+  const connection = await owner.connect(mesh.nodes[1]!.endpoint.address)
+  expect(connection.peer.name).toBe('anyone')
 })
 
 test(
