@@ -8,6 +8,8 @@ export default defineConfig({
     outputFile: { json: 'node_modules/.cache/tests.json' },
     include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts'],
     execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=@hypermesh/source'],
+    // Most tests wait for others' processes, so every core is given one; by default two cores get one.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
