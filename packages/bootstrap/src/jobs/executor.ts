@@ -103,8 +103,7 @@ async function runPart(
     const { id, input, inputMax } = request
     const job = { id, input, inputMax, ...wanted, lease: claimed.lease.id }
     const result = await catalog.run(job, { signal })
-    if (!result.ok)
-      return refused(result.refusal.code, `${result.refusal.reason} ${result.refusal.remedy ?? ''}`)
+    if (!result.ok) return refused(result.refusal.code, sentence(result.refusal))
     return { type: 'done', output: result.output, receipt: result.receipt, order: result.proof }
   } finally {
     await lending.release(claimed.lease)
@@ -169,4 +168,14 @@ async function lendRegion(body: Uint8Array, peer: Peer, lending: Lending): Promi
   const { size, until } = decoded.value
   const lent = await lending.lendRegion({ holder: peer.key, sizeBytes: size, until })
   return lent.ok ? { type: 'lent', reference: lent.reference } : refused(lent.code, lent.reason)
+}
+
+function sentence({
+  reason,
+  remedy,
+}: {
+  readonly reason: string
+  readonly remedy?: string
+}): string {
+  return remedy === undefined ? reason : `${reason}; to change that: ${remedy}`
 }
