@@ -1,4 +1,5 @@
 import type { Assets, ClaimRefusal, Lease } from '@hypermesh/assets'
+import { equal } from '@hypermesh/crypto'
 import type { SigningKey } from '@hypermesh/crypto'
 import { grant, referenceCodec } from '@hypermesh/proxy-nat'
 import type { MeshAddress, Translation } from '@hypermesh/proxy-nat'
@@ -25,11 +26,16 @@ export interface Lending {
     readonly sizeBytes: number
     readonly until: bigint
   }): Promise<{ readonly ok: true; readonly reference: Uint8Array } | Refused>
+  /** Takes memory back from its holder: its bytes are gone at once, whoever still has an address of them. */
+  returnRegion(request: {
+    readonly holder: Uint8Array
+    readonly region: number
+  }): Promise<{ readonly ok: true } | Refused>
 }
 
 type Refused = { readonly ok: false; readonly code: string; readonly reason: string }
 
-export function createLending(options: {
+interface LendingOptions {
   readonly assets: Assets
   readonly key: SigningKey
   readonly falcon: Uint8Array
@@ -38,8 +44,11 @@ export function createLending(options: {
   readonly lendings: Lendings
   readonly table: Translation
   readonly clock: SystemClock
-}): Lending {
-  const { assets, key, falcon, memory, lendings, table, clock } = options
+}
+
+export function createLending(options: LendingOptions): Lending {
+  const { assets, memory, lendings, table, clock } = options
+  const loans = new Map<number, Lease>()
   return {
     claim: async ({ holder, memoryBytes, forMs }) => {
       const { cpu } = assets.lendable().free
@@ -75,23 +84,52 @@ export function createLending(options: {
         await assets.release(claimed.lease).catch(() => undefined)
         return { ok: false, code: 'no-memory', reason: 'the region is not there' }
       }
-      const capability = grant({
-        owner: key,
-        falcon1024: falcon,
-        assetId: memory.id,
-        region,
-        generation,
-        audience: holder,
-        rights: ['attach', 'read', 'write'],
-        offset: 0,
-        length: sizeBytes,
-        notBefore: now,
-        notAfter: end,
-      })
-      const pointer = { address: memory.address, region, offset: 0, length: sizeBytes }
-      return { ok: true, reference: referenceCodec.encode({ capability, pointer }) }
+      // Leases that ended by themselves are forgotten with the next one.
+      for (const [number, { until: over }] of loans) if (over <= now) loans.delete(number)
+      loans.set(region, claimed.lease)
+      const terms = { holder, sizeBytes, region, generation, from: now, until: end }
+      return { ok: true, reference: referenceTo(options, terms) }
+    },
+    returnRegion: async ({ holder, region }) => {
+      const lease = loans.get(region)
+      if (!lease || !equal(lease.holder, holder)) {
+        return { ok: false, code: 'no-such-region', reason: 'the peer holds no such region' }
+      }
+      loans.delete(region)
+      await assets.release(lease).catch(() => undefined)
+      return { ok: true }
     },
   }
+}
+
+/** What lets the holder do with a region as it likes, and hand it on, until the lease ends. */
+function referenceTo(
+  { key, falcon, memory }: LendingOptions,
+  terms: {
+    readonly holder: Uint8Array
+    readonly sizeBytes: number
+    readonly region: number
+    readonly generation: number
+    readonly from: bigint
+    readonly until: bigint
+  },
+): Uint8Array {
+  const { holder, sizeBytes, region, generation, from, until } = terms
+  const capability = grant({
+    owner: key,
+    falcon1024: falcon,
+    assetId: memory.id,
+    region,
+    generation,
+    audience: holder,
+    rights: ['attach', 'read', 'write'],
+    offset: 0,
+    length: sizeBytes,
+    notBefore: from,
+    notAfter: until,
+  })
+  const pointer = { address: memory.address, region, offset: 0, length: sizeBytes }
+  return referenceCodec.encode({ capability, pointer })
 }
 
 function refuse(refusal: ClaimRefusal): Refused {

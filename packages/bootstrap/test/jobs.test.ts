@@ -15,6 +15,9 @@ import {
   REGION_PROTOCOL,
   regionAnswerCodec,
   regionCodec,
+  RETURN_PROTOCOL,
+  returnAnswerCodec,
+  returnCodec,
   RUN_PROTOCOL,
 } from '../src/jobs/wire.ts'
 import type { AuditAnswer, PartAnswer, PartRequest } from '../src/jobs/wire.ts'
@@ -81,6 +84,41 @@ test('two parts are run again elsewhere, and the verdicts are in the ledger', ()
   expect(events.find(({ type }) => type === 'audited')).toMatchObject({ parts: 2, agreed: 2 })
   const verdicts = ada.ledger!.state().entries(shelf('verdict/'))
   expect([...verdicts].length).toBe(2)
+})
+
+test('memory that a job borrowed is back when it is done', async () => {
+  const leases = (): number => [...ada.ledger!.state().entries(shelf('lease/'))].length
+  await expect.poll(leases, { timeout: 10_000 }).toBe(0)
+})
+
+test('only its holder gives memory back', async () => {
+  const until = BigInt(Date.now()) + 60_000n
+  const answer = regionAnswerCodec.decode(
+    await bob.peers.request(
+      ada.card.key,
+      REGION_PROTOCOL,
+      regionCodec.encode({ size: 4096, until }),
+    ),
+  )
+  if (!answer.ok || answer.value.type !== 'lent') throw new Error('no memory was lent')
+  const reference = referenceCodec.decode(answer.value.reference)
+  if (!reference.ok) throw new Error('no reference')
+  const body = returnCodec.encode({ region: reference.value.pointer.region })
+  const ask = async (node: MeshNode): Promise<string | undefined> => {
+    const said = returnAnswerCodec.decode(
+      await node.peers.request(ada.card.key, RETURN_PROTOCOL, body),
+    )
+    return said.ok ? said.value.type : undefined
+  }
+  expect(await ask(idle)).toBe('refused')
+  expect(await ask(bob)).toBe('returned')
+  expect(await ask(bob)).toBe('refused')
+})
+
+test('a part of no bytes runs like any other', async () => {
+  const empty = { ...work, parts: [new Uint8Array(), new Uint8Array(10).fill(4)] }
+  const { outputs } = await ada.run(empty)
+  expect(outputs.map(text)).toEqual(['0', '40'])
 })
 
 test('a node that lends nothing holds no part and runs none', () => {

@@ -17,11 +17,21 @@ import {
   partCodec,
   refused,
   REGION_PROTOCOL,
+  RETURN_PROTOCOL,
+  returnAnswerCodec,
+  returnCodec,
   regionAnswerCodec,
   regionCodec,
   RUN_PROTOCOL,
 } from './wire.ts'
-import type { AuditAnswer, PartAnswer, PartRequest, Refusal, RegionAnswer } from './wire.ts'
+import type {
+  AuditAnswer,
+  PartAnswer,
+  PartRequest,
+  Refusal,
+  RegionAnswer,
+  ReturnAnswer,
+} from './wire.ts'
 
 const LANGUAGES: readonly Language[] = ['javascript', 'python']
 
@@ -76,6 +86,7 @@ export function serveJobs(options: {
     runAgain(body, signal, options),
   )
   serve(REGION_PROTOCOL, 256, regionAnswerCodec, (body, peer) => lendRegion(body, peer, lending))
+  serve(RETURN_PROTOCOL, 256, returnAnswerCodec, (body, peer) => takeBack(body, peer, lending))
 }
 
 type Executor = Omit<Parameters<typeof serveJobs>[0], 'peers'>
@@ -168,6 +179,13 @@ async function lendRegion(body: Uint8Array, peer: Peer, lending: Lending): Promi
   const { size, until } = decoded.value
   const lent = await lending.lendRegion({ holder: peer.key, sizeBytes: size, until })
   return lent.ok ? { type: 'lent', reference: lent.reference } : refused(lent.code, lent.reason)
+}
+
+async function takeBack(body: Uint8Array, peer: Peer, lending: Lending): Promise<ReturnAnswer> {
+  const decoded = returnCodec.decode(body)
+  if (!decoded.ok) return refused('bad-request', `the request: ${decoded.refusal.code}`)
+  const taken = await lending.returnRegion({ holder: peer.key, region: decoded.value.region })
+  return taken.ok ? { type: 'returned' } : refused(taken.code, taken.reason)
 }
 
 function sentence({

@@ -12,7 +12,7 @@ import type { SystemClock } from '../plugs/clock.ts'
 import { rerun } from './rerun.ts'
 import { requestFor } from './request.ts'
 import type { Part } from './request.ts'
-import { store } from './store.ts'
+import { giveBack, store } from './store.ts'
 import { PART_ANSWER_SIZE_MAX, partAnswerCodec, partCodec, RUN_PROTOCOL } from './wire.ts'
 import type { JobEvent, JobReport, JobWork, PartReceipt } from './work.ts'
 
@@ -57,20 +57,33 @@ export async function runJob(
   const start = performance.now()
   const nodes = options.directory.all()
   const copies = await store(work.parts, nodes, options.clock.now() + MEMORY_MS, options)
-  const parts = work.parts.map((bytes, index) => ({
-    index,
-    bytes,
-    hash: sha256(bytes),
-    copies: copies[index] ?? [],
-  }))
-  const stored = performance.now()
-  const bytes = work.parts.reduce((sum, part) => sum + part.length, 0)
-  tell({ type: 'stored', parts: parts.length, bytes, ms: stored - start })
-  const gone = new Set<Entry>()
-  const done = await runAll(work, parts, nodes, gone, options, tell)
-  const ran = performance.now()
-  const left = nodes.filter((node) => !gone.has(node))
-  await rerun({ work, parts, done, nodes: left }, options, tell)
+  try {
+    const parts = work.parts.map((bytes, index) => ({
+      index,
+      bytes,
+      hash: sha256(bytes),
+      copies: copies[index] ?? [],
+    }))
+    const stored = performance.now()
+    const bytes = work.parts.reduce((sum, part) => sum + part.length, 0)
+    tell({ type: 'stored', parts: parts.length, bytes, ms: stored - start })
+    const gone = new Set<Entry>()
+    const done = await runAll(work, parts, nodes, gone, options, tell)
+    const ran = performance.now()
+    const left = nodes.filter((node) => !gone.has(node))
+    await rerun({ work, parts, done, nodes: left }, options, tell)
+    const figures = {
+      storeMs: Math.round(stored - start),
+      runMs: Math.round(ran - stored),
+      rerunMs: Math.round(performance.now() - ran),
+    }
+    return reportOf(done, figures)
+  } finally {
+    await giveBack(copies, options.peers)
+  }
+}
+
+function reportOf(done: readonly Done[], figures: JobReport['figures']): JobReport {
   return {
     outputs: done.map(({ output }) => output),
     receipts: done.map(({ node, receipt, order }, part): PartReceipt => ({
@@ -79,11 +92,7 @@ export async function runJob(
       receipt,
       order,
     })),
-    figures: {
-      storeMs: Math.round(stored - start),
-      runMs: Math.round(ran - stored),
-      rerunMs: Math.round(performance.now() - ran),
-    },
+    figures,
   }
 }
 

@@ -5,13 +5,22 @@ import type { Links, Pointer, Reference, TrustSource } from '@hypermesh/proxy-na
 import type { Entry } from '../directory.ts'
 import { BootstrapError } from '../errors.ts'
 import type { Peers } from '../peers.ts'
-import { REGION_PROTOCOL, regionAnswerCodec, regionCodec } from './wire.ts'
+import {
+  REGION_PROTOCOL,
+  regionAnswerCodec,
+  regionCodec,
+  RETURN_PROTOCOL,
+  returnCodec,
+} from './wire.ts'
 
 /** Nodes whose memory holds each part: one of them may die. */
 const COPIES = 2
 
 /** A node that has not lent by then is left out: a ground, an audit and two turns of the ledger. */
 const BORROW_MS = 30_000
+
+/** A node that has not taken its memory back by then takes it at the end of the lease. */
+const RETURN_MS = 5000
 
 /** Longest answer to a request for memory. */
 const ANSWER_MAX = 16_384
@@ -64,7 +73,7 @@ export async function store(
     await Promise.all([...plan].map(fillOne))
     willing = willing.filter((node) => !failed.has(node))
   }
-  if (copies.every(({ length }) => length > 0)) return copies
+  if (copies.every(({ length }, part) => length > 0 || parts[part]?.length === 0)) return copies
   throw new BootstrapError('no-memory', `no node lends memory: ${messageOf(reason)}`, {
     cause: reason,
   })
@@ -88,7 +97,9 @@ function planOf(
     const others = [...nodes.slice(start), ...nodes.slice(0, start)].filter((node) =>
       known.every((copy) => copy.node !== node),
     )
-    for (const node of others.slice(0, Math.max(COPIES - known.length, 0)))
+    // Nothing needs no memory: whoever reads it is told that it is empty.
+    const wanted = bytes.length === 0 ? 0 : Math.max(COPIES - known.length, 0)
+    for (const node of others.slice(0, wanted))
       plan.set(node, [...(plan.get(node) ?? []), { part, bytes }])
   }
   return plan
@@ -125,6 +136,20 @@ async function fill(
     offset += bytes.length
   }
   return placed
+}
+
+/** Gives all memory of the parts back. A node that is gone has lost it anyway. */
+export async function giveBack(copies: readonly (readonly Copy[])[], peers: Peers): Promise<void> {
+  const regions = new Map(
+    copies.flat().map(({ node, pointer }) => [`${node.name}/${pointer.region}`, { node, pointer }]),
+  )
+  await Promise.allSettled(
+    [...regions.values()].map(({ node, pointer: { region } }) =>
+      peers.request(node.key, RETURN_PROTOCOL, returnCodec.encode({ region }), {
+        signal: AbortSignal.timeout(RETURN_MS),
+      }),
+    ),
+  )
 }
 
 async function borrow(

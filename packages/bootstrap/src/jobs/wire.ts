@@ -13,6 +13,9 @@ export const AUDIT_PROTOCOL = 'hypermesh/rerun/1'
 /** Asks a node to lend memory: {@link regionCodec}, {@link regionAnswerCodec} back. */
 export const REGION_PROTOCOL = 'hypermesh/region/1'
 
+/** Gives memory back before its time: {@link returnCodec}, {@link returnAnswerCodec} back. */
+export const RETURN_PROTOCOL = 'hypermesh/return/1'
+
 /** Longest output of a part. */
 const OUTPUT_SIZE_MAX: number = 16 * 1024 * 1024
 
@@ -105,6 +108,17 @@ export type RegionAnswer = { readonly type: 'lent'; readonly reference: Uint8Arr
 
 export const regionAnswerCodec: Codec<RegionAnswer> = union('hypermesh/region-answer', 1, 16_384, {
   lent: { reference: field.bytes({ max: 8192 }) },
+  refused: { code: field.text({ max: 64 }), reason: field.text({ max: REASON_MAX }) },
+})
+
+export const returnCodec: Codec<{ readonly region: number }> = record('hypermesh/return', 1, 64, {
+  region: field.count({ max: 0xffff_ffff }),
+})
+
+export type ReturnAnswer = { readonly type: 'returned' } | Refusal
+
+export const returnAnswerCodec: Codec<ReturnAnswer> = union('hypermesh/return-answer', 1, 8192, {
+  returned: {},
   refused: { code: field.text({ max: 64 }), reason: field.text({ max: REASON_MAX }) },
 })
 

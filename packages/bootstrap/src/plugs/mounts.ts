@@ -45,6 +45,8 @@ export function remoteMounts(options: {
     read: async (reference, sizeMax) => {
       const references = referencesCodec.decode(reference)
       if (!references.ok) return { ok: false, reason: `not references: ${references.refusal.code}` }
+      // A part of no bytes is nowhere: there is nothing to read.
+      if (sizeMax === 0) return { ok: true, bytes: new Uint8Array() }
       const reasons: string[] = []
       for (const place of references.value.places) {
         // A place may be on a node that has just died: that is what the others are for.
