@@ -8,7 +8,7 @@ import type { Identity } from '@hypermesh/crypto'
 import { formatAddress, nodeAddress } from '@hypermesh/proxy-nat'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
 import type { Endpoint } from '@hypermesh/stoq'
-import type { Authority } from '@hypermesh/trustchain'
+import type { Authority, RevocationReason } from '@hypermesh/trustchain'
 
 import { createDirectory } from './directory.ts'
 import type { Directory } from './directory.ts'
@@ -86,6 +86,13 @@ export interface MeshNode extends AsyncDisposable {
    * @throws {BootstrapError} when a phase cannot be entered or its proof does not hold; `closed`.
    */
   join(invite?: Invite, options?: { readonly onPhase?: (left: Left) => void }): Promise<void>
+  /**
+   * Revokes every certificate that this node's root has issued for the name. Whoever has seen the ledger's next block
+   * admits its holder no more.
+   *
+   * @throws {BootstrapError} `wrong-phase` when this node holds no root, `unknown-node` when it certified no such name.
+   */
+  revoke(name: string, reason?: RevocationReason): Promise<void>
   /** Registers this node's share of the machine, each asset with its four proofs. */
   lend(): Promise<readonly LentPart[]>
   /** Carries a job through the mesh. */
@@ -213,6 +220,17 @@ class Node implements MeshNode {
     if (index === invite.founder) this.#serve(invite, await this.#open(invite.mesh))
     this.#phase = await goThrough(passage, this.#journal, tell)
     await this.#openWorkshop()
+  }
+
+  async revoke(name: string, reason: RevocationReason = 'unspecified'): Promise<void> {
+    await this.#during(async () => {
+      const authority = await this.#authority
+      if (!authority) throw new BootstrapError('wrong-phase', 'this node holds no root')
+      const held = authority.issued().filter((one) => one.name === name && !one.revoked)
+      if (held.length === 0)
+        throw new BootstrapError('unknown-node', `${name} holds no certificate`)
+      for (const { serial } of held) await authority.revoke(serial, reason)
+    })
   }
 
   async lend(): Promise<readonly LentPart[]> {

@@ -2,6 +2,7 @@ import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { createNode } from '@hypermesh/bootstrap'
+import type { MeshNode } from '@hypermesh/bootstrap'
 import { generateSigningKey } from '@hypermesh/crypto'
 import type { SigningKey } from '@hypermesh/crypto'
 import { createEndpoint, pinnedKeys } from '@hypermesh/stoq'
@@ -63,24 +64,25 @@ test('a stranger is not admitted', async () => {
   })
 })
 
-test('a certificate opens no door for another key', async () => {
-  // It is no secret: every peer has seen it. Here it comes from its owner's journal.
-  await using journal = await openPhaseJournal(join(mesh.folder, 'node-0', 'phases'))
+/** An endpoint that speaks with a key and shows a member's chain, which is no secret: every peer has seen it. */
+async function showing(member: string, key: SigningKey): ReturnType<typeof createEndpoint> {
+  await using journal = await openPhaseJournal(join(mesh.folder, member, 'phases'))
   const { proof } = journal.lines.find(({ type, phase }) => type === 'phase' && phase === 1)!
-  const show = (key: SigningKey): ReturnType<typeof createEndpoint> =>
-    createEndpoint({
-      key,
-      authenticator: {
-        credential: () => proof,
-        authenticate: async () => ({ ok: true, name: 'anyone' }),
-      },
-    })
-  await using thief = await show(generateSigningKey('ed25519'))
-  await expect(thief.connect(mesh.nodes[1]!.endpoint.address)).rejects.toMatchObject({
-    code: 'refused',
+  return await createEndpoint({
+    key,
+    authenticator: {
+      credential: () => proof,
+      authenticate: async () => ({ ok: true, name: 'anyone' }),
+    },
   })
-  await using owner = await show(mesh.nodes[0]!.identity.ed25519)
-  const connection = await owner.connect(mesh.nodes[1]!.endpoint.address)
+}
+
+test('a certificate opens no door for another key', async () => {
+  const { address } = mesh.nodes[1]!.endpoint
+  await using thief = await showing('node-0', generateSigningKey('ed25519'))
+  await expect(thief.connect(address)).rejects.toMatchObject({ code: 'refused' })
+  await using owner = await showing('node-0', mesh.nodes[0]!.identity.ed25519)
+  const connection = await owner.connect(address)
   expect(connection.peer.name).toBe('anyone')
 })
 
@@ -102,6 +104,29 @@ test(
 test('a node belongs to one mesh: another invite is refused', async () => {
   const other = { ...mesh.invite, mesh: 'other' }
   await expect(mesh.nodes[1]!.join(other)).rejects.toMatchObject({ code: 'bad-invite' })
+})
+
+test('a certificate that its founder revokes opens no door from the next connection on', async () => {
+  const { ed25519 } = mesh.nodes[3]!.identity
+  const others = mesh.nodes.slice(0, 3)
+  const connect = async (node: MeshNode): Promise<void> => {
+    await using revoked = await showing('node-3', ed25519)
+    await revoked.connect(node.endpoint.address)
+  }
+  for (const node of others) await connect(node)
+  await expect(mesh.nodes[2]!.revoke('node-3')).rejects.toMatchObject({ code: 'wrong-phase' })
+  await expect(mesh.nodes[0]!.revoke('nobody')).rejects.toMatchObject({ code: 'unknown-node' })
+  await mesh.nodes[0]!.revoke('node-3', 'key-compromise')
+  const answer = (node: MeshNode): Promise<unknown> =>
+    connect(node).then(
+      () => 'admitted',
+      (error: { readonly code: string }) => error.code,
+    )
+  // As soon as each has the block that holds it, and for good.
+  for (const node of others) {
+    await expect.poll(() => answer(node), { timeout: 10_000 }).toBe('refused')
+    expect(await answer(node)).toBe('refused')
+  }
 })
 
 test('a root that is not the pinned one ends the joining', { timeout: 60_000 }, async () => {
