@@ -6,6 +6,7 @@ import {
   commitmentKey,
   createProver,
   createSpace,
+  groundOf,
   headerHash,
   openSpace,
   performWork,
@@ -163,11 +164,7 @@ async function groundAfter(
 ): Promise<ProofGround> {
   const { consensus } = ledger
   const late = AbortSignal.any([signal, AbortSignal.timeout(BLOCK_MS)])
-  const ground = await watch(consensus, late, () => {
-    const finalized = consensus.head()
-    if (!finalized || finalized.header.height <= height) return undefined
-    return { finalized, path: consensus.state().prove(commitmentKey(key.publicKey)) }
-  })
+  const ground = await watch(consensus, late, () => groundOf(consensus, key.publicKey))
   if (!ground) throw new BootstrapError('not-ordered', `no block came after block ${height}`)
   return ground
 }

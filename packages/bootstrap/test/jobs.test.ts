@@ -4,6 +4,7 @@ import { programHash, receiptCodec } from '@hypermesh/catalog-vm'
 import type { Program } from '@hypermesh/catalog-vm'
 import { equal, sha256, toHex } from '@hypermesh/crypto'
 import { narrow, referenceCodec } from '@hypermesh/proxy-nat'
+import type { Stream } from '@hypermesh/stoq'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import {
@@ -119,6 +120,14 @@ test('a part of no bytes runs like any other', async () => {
   const empty = { ...work, parts: [new Uint8Array(), new Uint8Array(10).fill(4)] }
   const { outputs } = await ada.run(empty)
   expect(outputs.map(text)).toEqual(['0', '40'])
+})
+
+test('of a validator that opens many streams, one is read', async () => {
+  const open = (): Promise<Stream> => bob.peers.open(ada.card.key, 'hypermesh/consensus/1')
+  const first = await open()
+  const second = await open()
+  await expect(first.read()).rejects.toMatchObject({ code: 'reset' })
+  second.reset()
 })
 
 test('a node that lends nothing holds no part and runs none', () => {

@@ -16,7 +16,7 @@ type Register = Extract<AssetOperation, { readonly type: 'register' }>
 type Lease = Extract<AssetOperation, { readonly type: 'lease' }>
 type Release = Extract<AssetOperation, { readonly type: 'release' }>
 
-/** Milliseconds that an owner's word for now may be ahead of, or behind, the block's. */
+/** Milliseconds by which an operation's time may differ from its block's. */
 const CLOCK_SKEW_MS = 60_000n
 
 /** Most assets that one owner registers: each costs every validator memory for good. */

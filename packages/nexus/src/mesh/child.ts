@@ -46,8 +46,7 @@ function tell(message: Notice | Reply): void {
 
 async function answer({ id, name, argument }: Request): Promise<void> {
   try {
-    // The process that calls runs this same code: the argument is of the type that the name says.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The caller runs this same code.
     const value = await handlers[name](argument as never)
     tell({ type: 'result', id, value })
   } catch (error) {

@@ -72,8 +72,7 @@ export function startMember(name: string): Member {
         if (!child.connected)
           return reject(new NexusError('node-died', `${name} is gone:\n${errors}`))
         const request: Request = { type: 'call', id: calls++, name: call, argument }
-        // The node's process runs this same code: what it answers to a call is of that call's type.
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The node runs this same code.
         waiting.set(request.id, { resolve: (value) => resolve(value as never), reject })
         child.send(request)
       }),
